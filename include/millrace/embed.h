@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tensors to vectors. */
+#ifndef MILLRACE_EMBED_H
+#define MILLRACE_EMBED_H
+
+#include <stddef.h>
+
+#include "millrace/log.h"
+#include "millrace/plan.h"
+#include "millrace/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct mr_embedder mr_embedder;
+
+/** Facts of an open embedder. Strings live as long as it does. */
+typedef struct mr_embedder_info {
+    const char *spec;     /**< canonical specification: what a store remembers */
+    const char *plan;     /**< name of the plan it needs when the user names none */
+    uint32_t dim;         /**< length of a vector */
+    uint32_t concurrency; /**< calls of mr_embedder_run that may run at once, at least 1 */
+} mr_embedder_info;
+
+/**
+ * Opens "builtin" or "fake:DIM". `plan` NULL: only the facts are wanted (which plan it needs).
+ * MR_E_INVALID: unknown name (the nearest is named) or a plan whose tensors it cannot read.
+ * On success the caller owns `*out`. Any thread.
+ */
+MR_API MR_MUST_CHECK mr_status mr_embedder_open(const char *spec, const mr_plan *plan,
+                                                const mr_logger *logger, mr_embedder **out,
+                                                mr_error *err);
+
+MR_API void mr_embedder_info_get(const mr_embedder *embedder, mr_embedder_info *out);
+
+/**
+ * Embeds `n` rows (shape of the plan given at open) into `vectors`, float32 [n, dim],
+ * L2-normalised. At most `info.concurrency` calls at once; may block.
+ */
+MR_API MR_MUST_CHECK mr_status mr_embedder_run(mr_embedder *embedder, const void *rows, size_t n,
+                                               float *vectors, mr_error *err);
+
+/** Closes the embedder and sets `*embedder` to NULL. NULL is allowed. */
+MR_API void mr_embedder_close(mr_embedder **embedder);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

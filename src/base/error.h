@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Filling in and wrapping errors. `err` may always be NULL. */
+#ifndef MR_BASE_ERROR_H
+#define MR_BASE_ERROR_H
+
+#include "millrace/status.h"
+
+#define MR__PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+
+/* Sets status and message (escaped, cut at the end) and returns `status`, so that failing is one
+ * line. */
+mr_status mr__error_set(mr_error *err, mr_status status, const char *fmt, ...) MR__PRINTF(3, 4);
+
+/* The same with the text of `sys_errno` appended: "open x.jpg: Permission denied". */
+mr_status mr__error_errno(mr_error *err, mr_status status, int sys_errno, const char *fmt, ...)
+    MR__PRINTF(4, 5);
+
+/* An error of one item: MR_E_ITEM with its reason code and stage. */
+mr_status mr__error_item(mr_error *err, mr_stage stage, mr_code code, const char *fmt, ...)
+    MR__PRINTF(4, 5);
+
+/* Puts "context: " before the message while unwinding; returns err->status (MR_E_INTERNAL if NULL).
+ */
+mr_status mr__error_wrap(mr_error *err, const char *fmt, ...) MR__PRINTF(2, 3);
+
+/* MR_E_NO_MEMORY with what could not be allocated. */
+mr_status mr__error_no_memory(mr_error *err, const char *what);
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The resolved plan as plain values, and the geometry that it gives a picture. */
+#ifndef MR_PLAN_SPEC_H
+#define MR_PLAN_SPEC_H
+
+#include "base/error.h"
+#include "millrace/plan.h"
+#include "plan/picture.h"
+
+#define MR__PLAN_TEXT_MAX 4096 /* canonical text with its terminator */
+
+typedef enum mr__filter {
+    MR__FILTER_NEAREST = 0,
+    MR__FILTER_BOX,
+    MR__FILTER_BILINEAR,
+    MR__FILTER_HAMMING,
+    MR__FILTER_BICUBIC,
+    MR__FILTER_LANCZOS
+} mr__filter;
+
+/* Which of Pillow's two passes runs first (preprocess.md 1.1): it changes bytes. */
+typedef enum mr__pass_order {
+    MR__PASS_HORIZONTAL_FIRST = 0, /* Pillow up to 12.1 */
+    MR__PASS_PILLOW_13             /* vertical first iff dh > 0 and dh > 2 * dw */
+} mr__pass_order;
+
+typedef enum mr__colour_order { MR__RGB_FIRST = 0, MR__RGB_LAST = 1 } mr__colour_order;
+typedef enum mr__alpha_rule { MR__ALPHA_DROP = 0, MR__ALPHA_WHITE = 1 } mr__alpha_rule;
+typedef enum mr__exif_rule { MR__EXIF_IGNORE = 0, MR__EXIF_APPLY = 1 } mr__exif_rule;
+
+typedef enum mr__resize_rule {
+    MR__RESIZE_NONE = 0,
+    MR__RESIZE_SHORTEST, /* shortest edge = width, the other truncated */
+    MR__RESIZE_SQUASH,   /* exactly width x height */
+    MR__RESIZE_LETTERBOX /* keep ratio inside width x height; the rest is padding */
+} mr__resize_rule;
+
+typedef enum mr__crop_rule {
+    MR__CROP_NONE = 0,
+    MR__CROP_CENTRE_HALF_EVEN, /* torchvision, OpenCLIP, timm */
+    MR__CROP_CENTRE_FLOOR      /* Hugging Face PIL processors */
+} mr__crop_rule;
+
+/* The order of float operations that turns 0..255 into the output (preprocess.md 1.8). */
+typedef enum mr__norm_rule {
+    MR__NORM_NONE = 0,    /* the value itself */
+    MR__NORM_TORCHVISION, /* ((float)x / 255 - mean) / std */
+    MR__NORM_HF           /* ((float)((double)x * factor) - mean) / std */
+} mr__norm_rule;
+
+typedef struct mr__plan_spec {
+    mr__colour_order colour_order;
+    mr__alpha_rule alpha;
+    mr__exif_rule exif;
+    mr__resize_rule resize;
+    uint32_t resize_width, resize_height;
+    mr__filter filter;
+    mr__pass_order pass_order;
+    mr__crop_rule crop;
+    uint32_t crop_width, crop_height;
+    uint8_t fill[3]; /* RGB of padding, before normalisation */
+    mr__norm_rule norm;
+    double rescale; /* MR__NORM_HF: the factor */
+    float mean[3], std[3];
+    mr_dtype dtype;
+    mr_layout layout;
+    uint32_t out_width, out_height; /* follows from the above */
+} mr__plan_spec;
+
+/* The values of a plan. Lives as long as the plan. */
+const mr__plan_spec *mr__plan_spec_of(const mr_plan *plan);
+
+/* An independent copy. */
+mr_status mr__plan_copy(const mr_plan *plan, mr_plan **out, mr_error *err);
+
+/* Where a picture of width x height goes. All sizes in pixels. */
+typedef struct mr__geometry {
+    uint32_t resized_width, resized_height; /* after resize */
+    /* the part of the resized picture that survives, and where it lands in the output */
+    uint32_t crop_x, crop_y, crop_width, crop_height;
+    uint32_t pad_x, pad_y;
+} mr__geometry;
+
+/* `width`, `height`: after EXIF rotation if the plan applies it. MR_E_ITEM bad_dimensions if a side
+ * becomes 0. */
+mr_status mr__plan_geometry(const mr__plan_spec *spec, uint32_t width, uint32_t height,
+                            mr__geometry *out, mr_error *err);
+
+#endif

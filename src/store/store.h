@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The border behind which stores live: one file and one table line each. */
+#ifndef MR_STORE_STORE_H
+#define MR_STORE_STORE_H
+
+#include "base/log.h"
+#include "fetch/fetch.h"
+#include "millrace/store.h"
+
+/* One row to write. `data` is row_bytes long: a float32 [dim] vector, or a tensor for array stores.
+ */
+typedef struct mr__row {
+    const char *id;
+    const char *uri;
+    const char *metadata; /* JSON object */
+    const void *data;
+} mr__row;
+
+/* A batch to make durable: rows first, then what happened to every item of it, as one unit where
+ * the store can. */
+typedef struct mr__commit {
+    const mr__row *rows;
+    size_t n_rows;
+    const mr_ledger_entry *entries; /* every item of the batch, in the order of the source */
+    size_t n_entries;
+    uint64_t batch; /* its number, for messages */
+} mr__commit;
+
+/* What a run wants of its collection. */
+typedef struct mr__collection_spec {
+    const char *name;
+    const char *plan_name, *plan_text, *fingerprint, *embedder;
+    const char *index;
+    mr_metric metric;
+    mr_row_shape
+        row; /* of what is stored: float32 [dim] as channels=dim, height=width=1, or a tensor */
+    uint32_t dim; /* 0 for tensors */
+    bool force_plan;
+    bool with_ledger; /* record entries */
+} mr__collection_spec;
+
+/* What the ledger knows of one source key. */
+typedef struct mr__ledger_fact {
+    bool found;
+    bool stored;
+    mr__version version;
+    char fingerprint[80];
+    uint32_t attempts;
+} mr__ledger_fact;
+
+typedef struct mr__store_ops {
+    const char *name;
+    bool (*takes)(const char *spec);
+    mr_status (*open)(const char *spec, const mr_store_options *options, mr_store **out,
+                      mr_error *err);
+    /* Creates the collection or checks it: MR_E_MISMATCH names both sides. Later commits go there.
+     */
+    mr_status (*begin)(mr_store *store, const mr__collection_spec *spec, mr_error *err);
+    /* Returns only when the batch is durable. On an error nothing of it is acknowledged; a repeat
+     * is harmless. */
+    mr_status (*commit)(mr_store *store, const mr__commit *commit, mr_error *err);
+    /* Everything committed is complete on disk (headers, index); called once at the end of a run.
+     */
+    mr_status (*finish)(mr_store *store, mr_error *err);
+    /* Ledger of the collection of `begin`. NULL in stores without one. */
+    mr_status (*fact)(mr_store *store, const char *key, mr__ledger_fact *out, mr_error *err);
+    /* Source key under which `id` is stored, "" if it is not. */
+    mr_status (*id_owner)(mr_store *store, const char *id, char *key, size_t size, mr_error *err);
+    mr_status (*report)(mr_store *store, const char *collection, bool failed_only,
+                        int (*fn)(void *, const mr_ledger_entry *), void *cookie, mr_error *err);
+    mr_status (*collection)(mr_store *store, const char *name, mr_collection *out, mr_error *err);
+    mr_status (*list)(mr_store *store, int (*fn)(void *, const mr_collection *), void *cookie,
+                      mr_error *err);
+    mr_status (*vector)(mr_store *store, const char *collection, const char *id, float *vector,
+                        uint32_t dim, mr_error *err);
+    mr_status (*search)(mr_store *store, const float *vector, uint32_t dim,
+                        const mr_search_options *options, mr_hits **out, mr_error *err);
+    void (*close)(mr_store *store);
+} mr__store_ops;
+
+/* Every implementation's struct starts with this. NULL operations answer MR_E_UNSUPPORTED. */
+struct mr_store {
+    const mr__store_ops *ops;
+    char *spec; /* for messages */
+    mr_logger logger;
+};
+
+/* Wrappers that check for NULL operations and put "store NAME: " before errors. */
+mr_status mr__store_begin(mr_store *store, const mr__collection_spec *spec, mr_error *err);
+mr_status mr__store_commit(mr_store *store, const mr__commit *commit, mr_error *err);
+mr_status mr__store_finish(mr_store *store, mr_error *err);
+mr_status mr__store_fact(mr_store *store, const char *key, mr__ledger_fact *out, mr_error *err);
+mr_status mr__store_id_owner(mr_store *store, const char *id, char *key, size_t size,
+                             mr_error *err);
+bool mr__store_has_ledger(const mr_store *store);
+mr_status mr__store_vector(mr_store *store, const char *collection, const char *id, float *vector,
+                           uint32_t dim, mr_error *err);
+
+/* Building results: `mr__hits_new` makes room for k; strings are copied by add. */
+mr_status mr__hits_new(uint32_t k, mr_metric metric, mr_hits **out, mr_error *err);
+mr_status mr__hits_add(mr_hits *hits, const mr_hit *hit, mr_error *err);
+void mr__hits_set_ms(mr_hits *hits, double ms);
+
+#endif
