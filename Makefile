@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+# A thin front: Meson builds, tools/ does the rest. `make help` lists the goals.
+#
+# Variables: PREFIX (install), DEPS=skip (install nothing with apt),
+# JOBS (tests at a time).
+
+PREFIX ?= /usr/local
+JOBS   ?= 2
+VENV   := build/venv
+PYTHON := $(VENV)/bin/python
+export DEPS
+
+.PHONY: all build help deps demo test bench  install dist clean distclean \
+        build-test venv corpus deps-demo deps-test
+# The goals share build directories and print one after the other; Ninja is parallel by itself.
+.NOTPARALLEL:
+
+all: build
+
+help:
+	@echo 'make              build/millrace and build/millrace-worker (release build)'
+	@echo 'make demo         install what is missing, build, ingest real photos, search them: build/demo/index.html'
+	@echo 'make test         install what is missing, build, run the test suite'
+	@echo 'make bench        the numbers of the README, on this machine'
+	@echo 'make deps         only install (apt) what build, test and demo need; DEPS=skip turns it off'
+	@echo 'make install      into PREFIX ($(PREFIX)); DESTDIR is honoured'
+	@echo 'make dist         source archive in build/meson-dist/'
+	@echo 'make clean        removes what was built; make distclean also the Python packages and photos'
+
+build: build/build.ninja
+	@ninja -C build
+
+build/build.ninja:
+	@command -v meson >/dev/null || { echo "meson is missing: run 'make deps'" >&2; exit 1; }
+	@meson setup build --prefix='$(abspath $(PREFIX))' || \
+	  { echo "if a library is missing: run 'make deps'" >&2; exit 1; }
+
+deps:
+	@tools/deps.sh build test demo
+
+# Prerequisites of the goals below come in the order in which they are named: install, then build.
+deps-demo:
+	@tools/deps.sh demo
+deps-test:
+	@tools/deps.sh test
+
+venv:
+	@tools/venv.sh $(VENV)
+
+corpus: venv
+	@if [ -f tools/make_corpus.py ]; then $(PYTHON) tools/make_corpus.py build/corpus; fi
+
+demo: deps-demo build corpus
+	@$(PYTHON) tools/demo.py
+
+build-test:
+	@test -f build/test/build.ninja || meson setup build/test -Dtests=true
+	@ninja -C build/test
+
+test: deps-test build-test corpus
+	@$(PYTHON) tools/run_tests.py --build build/test --jobs $(JOBS)
+
+bench: build
+	@build/millrace bench
+
+install: build
+	@meson configure build --prefix='$(abspath $(PREFIX))'
+	@ninja -C build
+	@meson install -C build --no-rebuild
+
+dist: build
+	@meson dist -C build --no-tests
+
+clean:
+	@if [ -d build ]; then find build -mindepth 1 -maxdepth 1 ! -name venv ! -name corpus -exec rm -rf {} +; fi
+
+distclean:
+	@rm -rf build
