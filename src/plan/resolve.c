@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From values as written to values that agree with each other. */
+#include <math.h>
+#include <string.h>
+
+#include "plan/plan.h"
+
+static bool side_ok(uint32_t side)
+{
+    return side >= 1 && side <= MR__PLAN_SIDE_MAX;
+}
+
+static mr_status blame(const char **key, const char *name, mr_error *err, const char *why)
+{
+    *key = name;
+    return mr__error_set(err, MR_E_INVALID, "%s: %s", name, why);
+}
+
+static mr_status resolve_sizes(mr__plan_spec *s, const char **key, mr_error *err)
+{
+    if (s->resize == MR__RESIZE_NONE) {
+        s->resize_width = s->resize_height = 0;
+        s->filter = MR__FILTER_NEAREST;
+        s->pass_order = MR__PASS_PILLOW_13;
+    } else if (!side_ok(s->resize_width) || !side_ok(s->resize_height)) {
+        return blame(key, "resize_size", err, "sides are 1 to 16384 pixels");
+    }
+    if (s->resize == MR__RESIZE_SHORTEST && s->resize_width != s->resize_height)
+        return blame(key, "resize_size", err, "one edge is one number: write it as SxS");
+    if (s->crop == MR__CROP_NONE) {
+        s->crop_width = s->crop_height = 0;
+        if (s->resize == MR__RESIZE_NONE || s->resize == MR__RESIZE_SHORTEST)
+            return blame(key, "crop", err, "without a crop the output would have no fixed size");
+        s->out_width = s->resize_width;
+        s->out_height = s->resize_height;
+        return MR_OK;
+    }
+    if (s->resize == MR__RESIZE_LETTERBOX)
+        return blame(key, "crop", err, "a letterbox has nothing to crop");
+    if (!side_ok(s->crop_width) || !side_ok(s->crop_height))
+        return blame(key, "crop_size", err, "sides are 1 to 16384 pixels");
+    s->out_width = s->crop_width;
+    s->out_height = s->crop_height;
+    return MR_OK;
+}
+
+static mr_status resolve_norm(mr__plan_spec *s, const char **key, mr_error *err)
+{
+    if (s->norm != MR__NORM_HF)
+        s->rescale = 1.0;
+    else if (!isfinite(s->rescale) || s->rescale <= 0.0)
+        return blame(key, "rescale", err, "must be a positive number");
+    for (int c = 0; c < 3; c++) {
+        if (s->norm == MR__NORM_NONE) {
+            s->mean[c] = 0.0f;
+            s->std[c] = 1.0f;
+        }
+        if (!isfinite(s->mean[c]))
+            return blame(key, "mean", err, "must be numbers that a float holds");
+        if (!isfinite(s->std[c]) || s->std[c] <= 0.0f)
+            return blame(key, "std", err, "must be positive numbers that a float holds");
+        if (s->mean[c] == 0.0f)
+            s->mean[c] = 0.0f; /* no negative zero */
+    }
+    return MR_OK;
+}
+
+mr_status mr__spec_resolve(mr__plan_spec *spec, const char **key, mr_error *err)
+{
+    mr_status status = resolve_sizes(spec, key, err);
+
+    if (status == MR_OK)
+        status = resolve_norm(spec, key, err);
+    if (status != MR_OK)
+        return status;
+    if (spec->dtype == MR_DTYPE_F16 || spec->dtype == MR_DTYPE_BF16) {
+        *key = "dtype";
+        return mr__error_set(err, MR_E_UNSUPPORTED, "dtype: this build writes f32 and u8");
+    }
+    if (spec->dtype == MR_DTYPE_U8 && spec->norm != MR__NORM_NONE)
+        return blame(key, "norm", err, "u8 output holds pixels as they are: use none");
+    return MR_OK;
+}

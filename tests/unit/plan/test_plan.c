@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Plans: presets, text that comes back, fingerprints, hostile text. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "plan/plan.h"
+
+static mr_plan *open_plan(const char *name)
+{
+    mr_error err;
+    mr_plan *plan = NULL;
+
+    assert_int_equal(mr_plan_open(name, &plan, &err), MR_OK);
+    return plan;
+}
+
+static void test_presets_come_back(void **state)
+{
+    mr_preset preset;
+    char seen[16][80];
+    size_t n = 0;
+
+    (void)state;
+    for (; mr_preset_at(n, &preset); n++) {
+        mr_plan *plan = open_plan(preset.name), *back = NULL, *copy = NULL;
+        mr_error err;
+
+        assert_string_equal(mr_plan_name(plan), preset.name);
+        assert_int_equal(strlen(mr_plan_fingerprint(plan)), 68);
+        assert_int_equal(strncmp(mr_plan_text(plan), "millrace-plan 1\ncolour=", 23), 0);
+        assert_null(strstr(mr_plan_text(plan), "name="));
+        assert_int_equal(mr_plan_parse(mr_plan_text(plan), &back, &err), MR_OK);
+        assert_string_equal(mr_plan_text(back), mr_plan_text(plan));
+        assert_string_equal(mr_plan_fingerprint(back), mr_plan_fingerprint(plan));
+        assert_string_equal(mr_plan_name(back), "custom");
+        assert_memory_equal(mr__plan_spec_of(back), mr__plan_spec_of(plan), sizeof(mr__plan_spec));
+        assert_int_equal(mr__plan_copy(plan, &copy, &err), MR_OK);
+        mr_plan_close(&plan);
+        assert_string_equal(mr_plan_fingerprint(copy), mr_plan_fingerprint(back));
+        for (size_t i = 0; i < n; i++)
+            assert_string_not_equal(seen[i], mr_plan_fingerprint(copy));
+        (void)snprintf(seen[n], sizeof seen[n], "%s", mr_plan_fingerprint(copy));
+        mr_plan_close(&back);
+        mr_plan_close(&copy);
+        assert_null(copy);
+    }
+    assert_int_equal(n, 7);
+}
+
+/* These are what stores remember: a change here orphans every collection made before. */
+static void test_fingerprints_are_frozen(void **state)
+{
+    static const char *const frozen[][2] = {
+        {"openai/clip-vit-base-patch32@openclip",
+         "mr1:6651fc9fd7e631105f1331f1c82fdca252d059210fb9bca11699bb5f42294ed6"},
+        {"openai/clip-vit-base-patch32@transformers",
+         "mr1:141833dc2d9ee85bfb234058207555fed1d26dadd3a29215df4182ab2bf29bc0"},
+        {"resnet50.a1_in1k@timm",
+         "mr1:f5c01b13cc47ac0dd0b16cf7c934ca6f06bbb01775f577fc99d71b6929a53b37"},
+        {"google/siglip-base-patch16-224@transformers",
+         "mr1:af9ef931c5cc2c085e60bdc1d8ef0ed67bf5bc7a2c7c34b2b293208e605efae7"},
+        {"letterbox", "mr1:67eb3644f6424650e5856c5e882f0cb72a39d9b330ee45512c9975a428db5eaf"},
+        {"raw", "mr1:7c9d250a43b17b64ffb484f24a50cca8f82962a2104cac5d09964cf362b98613"},
+        {"millrace/builtin",
+         "mr1:d5f9077e1a8e2f205e95aa193f226b5da12f0916b3ea5ff49af587e7e99c9686"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof frozen / sizeof frozen[0]; i++) {
+        mr_plan *plan = open_plan(frozen[i][0]);
+
+        assert_string_equal(mr_plan_fingerprint(plan), frozen[i][1]);
+        mr_plan_close(&plan);
+    }
+}
+
+static void test_text_of_openclip(void **state)
+{
+    mr_plan *plan = open_plan("openai/clip-vit-base-patch32@openclip");
+
+    (void)state;
+    assert_string_equal(mr_plan_text(plan),
+                        "millrace-plan 1\ncolour=rgb-last\nalpha=drop\nexif=ignore\n"
+                        "resize=shortest\nresize_size=224x224\nfilter=bicubic\n"
+                        "pass_order=pillow-13\ncrop=centre-half-even\ncrop_size=224x224\n"
+                        "fill=0,0,0\nnorm=torchvision\nrescale=1\n"
+                        "mean=0.48145467,0.4578275,0.40821072\n"
+                        "std=0.26862955,0.2613026,0.2757771\ndtype=f32\nlayout=nchw\n");
+    mr_plan_close(&plan);
+}
+
+static void test_row_shapes(void **state)
+{
+    mr_plan *plan = open_plan("letterbox:320x200");
+    mr_row_shape shape = mr_plan_row_shape(plan);
+
+    (void)state;
+    assert_int_equal(shape.width, 320);
+    assert_int_equal(shape.height, 200);
+    assert_int_equal(shape.bytes, 320 * 200 * 3 * 4);
+    mr_plan_close(&plan);
+    plan = open_plan("raw:16384x1");
+    shape = mr_plan_row_shape(plan);
+    assert_int_equal(shape.bytes, 16384 * 3);
+    assert_int_equal(shape.layout, MR_LAYOUT_NHWC);
+    assert_int_equal(shape.dtype, MR_DTYPE_U8);
+    assert_string_equal(mr_plan_name(plan), "raw:16384x1");
+    mr_plan_close(&plan);
+}
+
+static void refuse_name(const char *name, mr_status status, const char *part)
+{
+    mr_plan *plan = NULL;
+    mr_error err = {0};
+
+    assert_int_equal(mr_plan_open(name, &plan, &err), status);
+    assert_null(plan);
+    assert_non_null(strstr(err.message, part));
+}
+
+static void test_names_refused(void **state)
+{
+    char long_name[4000];
+
+    (void)state;
+    memset(long_name, 'x', sizeof long_name);
+    long_name[sizeof long_name - 1] = '\0';
+    refuse_name("leterbox", MR_E_NOT_FOUND, "did you mean letterbox?");
+    refuse_name("resnet50", MR_E_NOT_FOUND, "did you mean resnet50.a1_in1k@timm?");
+    refuse_name("", MR_E_NOT_FOUND, "did you mean raw?");
+    refuse_name(long_name, MR_E_NOT_FOUND, "did you mean");
+    refuse_name("openai/clip-vit-base-patch32@openclip:3x3", MR_E_INVALID, "takes none");
+    refuse_name("raw:0x5", MR_E_INVALID, "WIDTHxHEIGHT");
+    refuse_name("raw:5", MR_E_INVALID, "WIDTHxHEIGHT");
+    refuse_name("raw:16385x5", MR_E_INVALID, "WIDTHxHEIGHT");
+    refuse_name("raw:", MR_E_INVALID, "WIDTHxHEIGHT");
+    refuse_name("raw:-1x5", MR_E_INVALID, "WIDTHxHEIGHT");
+    refuse_name("raw:111111111111111111111111111111x5", MR_E_INVALID, "WIDTHxHEIGHT");
+}
+
+/* Replaces the line of `key` in the OpenCLIP text by `line` (NULL: removes it) and parses. */
+static void refuse_line(const char *key, const char *line, mr_status status, const char *part)
+{
+    mr_plan *good = open_plan("openai/clip-vit-base-patch32@transformers"), *plan = NULL;
+    const char *text = mr_plan_text(good), *at = strstr(text, key);
+    char changed[8192];
+    mr_error err = {0};
+
+    assert_non_null(at);
+    (void)snprintf(changed, sizeof changed, "%.*s%s%s", (int)(at - text), text,
+                   line != NULL ? line : "",
+                   line != NULL ? strchr(at, '\n') : strchr(at, '\n') + 1);
+    assert_int_equal(mr_plan_parse(changed, &plan, &err), status);
+    if (status == MR_OK) {
+        assert_string_equal(mr_plan_fingerprint(plan), mr_plan_fingerprint(good));
+        mr_plan_close(&plan);
+    } else {
+        assert_null(plan);
+        if (strstr(err.message, part) == NULL)
+            fail_msg("%s: message is: %s", line, err.message);
+    }
+    mr_plan_close(&good);
+}
+
+static void test_hostile_text(void **state)
+{
+    char long_line[1024] = "filter=";
+
+    (void)state;
+    memset(long_line + 7, 'b', 600);
+    refuse_line("filter=", "filter=bicubic", MR_OK, "");
+    refuse_line("filter=", "# a remark\n\nfilter=bicubic", MR_OK, "");
+    refuse_line("filter=", NULL, MR_E_INVALID, "plan line 16: the text ends without filter=");
+    refuse_line("filter=", "filtre=bicubic", MR_E_INVALID,
+                "plan line 7: unknown key filtre: did you mean filter?");
+    refuse_line("filter=", "filter=bicubik", MR_E_INVALID,
+                "plan line 7: filter=bicubik: did you mean bicubic?");
+    refuse_line("filter=", "filter", MR_E_INVALID, "plan line 7: not key=value");
+    refuse_line("filter=", "filter=bicubic\nfilter=box", MR_E_INVALID,
+                "plan line 8: filter was set on line 7 already");
+    refuse_line("filter=", long_line, MR_E_INVALID, "plan line 7: longer than");
+    refuse_line("millrace-plan", "millrace-plan 2", MR_E_INVALID, "plan line 1: must be");
+    refuse_line("resize_size=", "resize_size=224x225", MR_E_INVALID, "plan line 6: ");
+    refuse_line("resize_size=", "resize_size=0x0", MR_E_INVALID, "plan line 6: ");
+    refuse_line("crop_size=", "crop_size=16385x224", MR_E_INVALID, "plan line 10: ");
+    refuse_line("crop_size=", "crop_size=4294967297x224", MR_E_INVALID, "plan line 10: ");
+    refuse_line("crop_size=", "crop_size=224", MR_E_INVALID, "plan line 10: ");
+    refuse_line("crop=", "crop=none", MR_E_INVALID, "plan line 9: ");
+    refuse_line("resize=", "resize=letterbox", MR_E_INVALID, "plan line 9: ");
+    refuse_line("mean=", "mean=1,2", MR_E_INVALID, "needs three finite numbers");
+    refuse_line("mean=", "mean=1,2,nan", MR_E_INVALID, "needs three finite numbers");
+    refuse_line("mean=", "mean=1,2,inf", MR_E_INVALID, "needs three finite numbers");
+    refuse_line("mean=", "mean=1,2,1e39", MR_E_INVALID, "needs three finite numbers");
+    refuse_line("mean=", "mean=1,2,0x1p3", MR_E_INVALID, "needs three finite numbers");
+    refuse_line("mean=", "mean=1,2,3,4", MR_E_INVALID, "needs three finite numbers");
+    refuse_line("std=", "std=1,0,1", MR_E_INVALID, "plan line 15: ");
+    refuse_line("std=", "std=1,1e-60,1", MR_E_INVALID, "plan line 15: ");
+    refuse_line("rescale=", "rescale=1e999", MR_E_INVALID, "needs a finite number");
+    refuse_line("rescale=", "rescale=-1", MR_E_INVALID, "plan line 13: ");
+    refuse_line("fill=", "fill=1,2,256", MR_E_INVALID, "needs three numbers 0..255");
+    refuse_line("dtype=", "dtype=f16", MR_E_UNSUPPORTED, "plan line 16: ");
+    refuse_line("dtype=", "dtype=u8", MR_E_INVALID, "plan line 12: ");
+    refuse_line("layout=", "layout=nchw\nsecret\x1b[31m=1", MR_E_INVALID, "\\x1b");
+}
+
+static void test_hostile_whole(void **state)
+{
+    mr_plan *plan = NULL;
+    mr_error err;
+    char big[6000];
+
+    (void)state;
+    assert_int_equal(mr_plan_parse("", &plan, &err), MR_E_INVALID);
+    assert_int_equal(mr_plan_parse("\n", &plan, &err), MR_E_INVALID);
+    assert_int_equal(mr_plan_parse(NULL, &plan, &err), MR_E_INVALID);
+    memset(big, '\n', sizeof big);
+    big[sizeof big - 1] = '\0';
+    assert_int_equal(mr_plan_parse(big, &plan, &err), MR_E_INVALID);
+    assert_null(plan);
+}
+
+/* What means nothing must not change the fingerprint; what means something must. */
+static void test_one_meaning_one_fingerprint(void **state)
+{
+    mr_plan *raw = open_plan("raw"), *same = NULL, *other = NULL;
+    char text[4096];
+    mr_error err;
+    char *at;
+
+    (void)state;
+    (void)snprintf(text, sizeof text, "%s", mr_plan_text(raw));
+    at = strstr(text, "rescale=1\n");
+    assert_non_null(at);
+    at[8] = '7'; /* norm=none: the factor is not used */
+    assert_int_equal(mr_plan_parse(text, &same, &err), MR_OK);
+    assert_string_equal(mr_plan_fingerprint(same), mr_plan_fingerprint(raw));
+    at = strstr(text, "fill=0,0,0");
+    at[5] = '1';
+    assert_int_equal(mr_plan_parse(text, &other, &err), MR_OK);
+    assert_string_not_equal(mr_plan_fingerprint(other), mr_plan_fingerprint(raw));
+    mr_plan_close(&raw);
+    mr_plan_close(&same);
+    mr_plan_close(&other);
+}
+
+static void test_numbers_come_back(void **state)
+{
+    uint64_t seed = 12345;
+    char text[64];
+
+    (void)state;
+    for (int i = 0; i < 20000; i++) {
+        double value, back;
+        float narrow, narrow_back;
+        uint32_t bits;
+
+        seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        memcpy(&value, &seed, sizeof value);
+        bits = (uint32_t)(seed >> 32);
+        memcpy(&narrow, &bits, sizeof narrow);
+        if (mr__number_print(text, sizeof text, value, false)) {
+            assert_true(mr__number_parse(text, &back));
+            assert_memory_equal(&back, &value, sizeof back);
+        }
+        if (mr__number_print(text, sizeof text, (double)narrow, true)) {
+            assert_true(mr__number_parse(text, &back));
+            narrow_back = (float)back;
+            assert_memory_equal(&narrow_back, &narrow, sizeof narrow);
+        }
+    }
+    assert_true(mr__number_print(text, sizeof text, (double)0.26862954f, true));
+    assert_string_equal(text, "0.26862955");
+    assert_true(mr__number_print(text, sizeof text, 1.0 / 255.0, false));
+    assert_string_equal(text, "0.00392156862745098");
+}
+
+static void test_json(void **state)
+{
+    mr_plan *plan = open_plan("openai/clip-vit-base-patch32@transformers");
+    json_error_t why;
+    json_t *object = json_loads(mr_plan_json(plan), 0, &why);
+
+    (void)state;
+    assert_non_null(object);
+    assert_string_equal(json_string_value(json_object_get(object, "fingerprint")),
+                        mr_plan_fingerprint(plan));
+    assert_string_equal(json_string_value(json_object_get(object, "crop")), "centre-floor");
+    assert_true(json_real_value(json_object_get(object, "rescale")) == 1.0 / 255.0);
+    assert_true(json_real_value(json_array_get(json_object_get(object, "mean"), 0)) == 0.48145467);
+    assert_int_equal(json_integer_value(json_array_get(json_object_get(object, "size"), 1)), 224);
+    json_decref(object);
+    mr_plan_close(&plan);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_presets_come_back),
+        cmocka_unit_test(test_fingerprints_are_frozen),
+        cmocka_unit_test(test_text_of_openclip),
+        cmocka_unit_test(test_row_shapes),
+        cmocka_unit_test(test_names_refused),
+        cmocka_unit_test(test_hostile_text),
+        cmocka_unit_test(test_hostile_whole),
+        cmocka_unit_test(test_one_meaning_one_fingerprint),
+        cmocka_unit_test(test_numbers_come_back),
+        cmocka_unit_test(test_json),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
