@@ -10,6 +10,12 @@
 #include "base/error.h"
 #include "plan/picture.h"
 
+/*
+ * Memory that a decoder may use for any picture without asking: ordinary baseline JPEG, PNG that is
+ * not interlaced, small WebP. mr__picture.decode_bytes is what a picture needs above it.
+ */
+#define MR__DECODE_STANDING_BYTES ((size_t)8 << 20)
+
 typedef struct mr__decode_limits {
     uint64_t max_pixels; /* width * height */
 } mr__decode_limits;
