@@ -32,6 +32,7 @@ MR_API MR_MUST_CHECK mr_status mr_embedder_open(const char *spec, const mr_plan 
                                                 const mr_logger *logger, mr_embedder **out,
                                                 mr_error *err);
 
+/** Copies the facts of an open embedder. Any thread. */
 MR_API void mr_embedder_info_get(const mr_embedder *embedder, mr_embedder_info *out);
 
 /**

@@ -56,6 +56,7 @@ typedef struct mr_pipeline_options {
     unsigned char reserved[64];
 } mr_pipeline_options;
 
+/** Fills in the defaults. The single source of them. */
 MR_API void mr_pipeline_options_init(mr_pipeline_options *options);
 
 /** How a run ended. */
@@ -94,6 +95,8 @@ MR_API MR_MUST_CHECK mr_status mr_pipeline_run(mr_pipeline *pipeline, mr_summary
 /** Takes nothing more, delivers and records what was taken. Any thread, async-signal-safe. */
 MR_API void mr_pipeline_stop(mr_pipeline *pipeline);
 
+/** Frees the pipeline, after its run has returned, and sets `*pipeline` to NULL. NULL is allowed.
+ */
 MR_API void mr_pipeline_close(mr_pipeline **pipeline);
 
 #ifdef __cplusplus

@@ -31,6 +31,7 @@ typedef struct mr_store_options {
     unsigned char reserved[64];
 } mr_store_options;
 
+/** Fills in the defaults. The single source of them. */
 MR_API void mr_store_options_init(mr_store_options *options);
 
 /**
@@ -42,6 +43,7 @@ MR_API void mr_store_options_init(mr_store_options *options);
 MR_API MR_MUST_CHECK mr_status mr_store_open(const char *spec, const mr_store_options *options,
                                              mr_store **out, mr_error *err);
 
+/** Closes the store, gives up the writer's lock and sets `*store` to NULL. NULL is allowed. */
 MR_API void mr_store_close(mr_store **store);
 
 /** A collection as the store remembers it. Strings are owned by the struct's user: see
@@ -94,6 +96,7 @@ typedef struct mr_search_options {
     unsigned char reserved[64];
 } mr_search_options;
 
+/** Fills in the defaults. The single source of them. */
 MR_API void mr_search_options_init(mr_search_options *options);
 
 /** Nearest rows to `vector`, float32 [dim]. MR_E_MISMATCH: another dimension. The caller owns
@@ -115,12 +118,15 @@ MR_API MR_MUST_CHECK mr_status mr_search_image(mr_store *store, const char *uri,
                                                const mr_search_options *options, mr_hits **out,
                                                mr_error *err);
 
+/** Number of hits, at most the k that was asked for. */
 MR_API size_t mr_hits_count(const mr_hits *hits);
 /** Hit `index`, nearest first; NULL past the end. */
 MR_API const mr_hit *mr_hits_at(const mr_hits *hits, size_t index);
 /** Milliseconds that the search itself took. */
 MR_API double mr_hits_ms(const mr_hits *hits);
+/** Metric of the collection that was searched: what `score` and `distance` mean. */
 MR_API mr_metric mr_hits_metric(const mr_hits *hits);
+/** Frees the result with all of its strings and sets `*hits` to NULL. NULL is allowed. */
 MR_API void mr_hits_free(mr_hits **hits);
 
 /** One row of the ledger. Strings are borrowed for the duration of the call that shows them. */

@@ -49,6 +49,7 @@ typedef struct mr_pool_options {
     unsigned char reserved[64];
 } mr_pool_options;
 
+/** Fills in the defaults. The single source of them. */
 MR_API void mr_pool_options_init(mr_pool_options *options);
 
 /**
@@ -97,6 +98,7 @@ typedef struct mr_stream_options {
     unsigned char reserved[64];
 } mr_stream_options;
 
+/** Fills in the defaults. The single source of them. */
 MR_API void mr_stream_options_init(mr_stream_options *options);
 
 typedef enum mr_item_state {
