@@ -88,6 +88,9 @@ const char *mr_version(void)
 }
 
 static void error_fill(mr_error *err, mr_status status, const char *fmt, va_list args)
+    MR__PRINTF(3, 0);
+
+static void error_fill(mr_error *err, mr_status status, const char *fmt, va_list args)
 {
     char raw[sizeof err->message];
 

@@ -2,9 +2,11 @@
 /* What this process may really use: CPUs, memory, instruction sets. */
 #include "base/machine.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -78,11 +80,29 @@ static void cgroup_dir(char *dir, size_t size)
     (void)mr__text_append(dir, size, line + 3);
 }
 
+/* Reads decimal numbers ("200000 100000"); returns how many came before anything else ("max"). */
+static size_t read_numbers(const char *line, unsigned long long *out, size_t max)
+{
+    size_t n = 0;
+
+    while (n < max) {
+        char *end;
+
+        errno = 0;
+        out[n] = strtoull(line, &end, 10);
+        if (end == line || errno != 0)
+            break;
+        line = end;
+        n++;
+    }
+    return n;
+}
+
 uint32_t mr__machine_cores(void)
 {
     cpu_set_t set;
     char path[640], line[128];
-    unsigned long long quota, period;
+    unsigned long long cpu[2]; /* quota and period in microseconds */
     uint32_t cores = 1;
 
     CPU_ZERO(&set);
@@ -90,9 +110,9 @@ uint32_t mr__machine_cores(void)
         cores = (uint32_t)CPU_COUNT(&set);
     cgroup_dir(path, sizeof path - 16);
     if (path[0] && mr__text_append(path, sizeof path, "/cpu.max") &&
-        read_line(path, line, sizeof line) && sscanf(line, "%llu %llu", &quota, &period) == 2 &&
-        period > 0) {
-        unsigned long long whole = (quota + period - 1) / period;
+        read_line(path, line, sizeof line) && read_numbers(line, cpu, 2) == 2 && cpu[1] > 0) {
+        unsigned long long whole = cpu[0] / cpu[1] + (cpu[0] % cpu[1] != 0);
+
         if (whole < cores)
             cores = (uint32_t)whole;
     }
@@ -108,7 +128,7 @@ uint64_t mr__machine_memory(void)
 
     cgroup_dir(path, sizeof path - 16);
     if (path[0] && mr__text_append(path, sizeof path, "/memory.max") &&
-        read_line(path, line, sizeof line) && sscanf(line, "%llu", &limit) == 1 && limit < memory)
+        read_line(path, line, sizeof line) && read_numbers(line, &limit, 1) == 1 && limit < memory)
         memory = limit;
     return memory;
 }
