@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 # A thin front: Meson builds, tools/ does the rest. `make help` lists the goals.
 #
-# Variables: PREFIX (install), DEPS=skip (install nothing with apt),
+# Variables: PREFIX (install), T (fuzz, seconds a target), DEPS=skip (install nothing with apt),
 # JOBS (tests at a time).
 
 PREFIX ?= /usr/local
+T      ?= 60
 JOBS   ?= 2
 VENV   := build/venv
 PYTHON := $(VENV)/bin/python
 export DEPS
 
-.PHONY: all build help deps demo test bench  install dist clean distclean \
-        build-test venv corpus deps-demo deps-test
+.PHONY: all build help deps demo test bench check fuzz install dist clean distclean \
+        build-test venv corpus deps-demo deps-test deps-check
 # The goals share build directories and print one after the other; Ninja is parallel by itself.
 .NOTPARALLEL:
 
@@ -21,7 +22,9 @@ help:
 	@echo 'make              build/millrace and build/millrace-worker (release build)'
 	@echo 'make demo         install what is missing, build, ingest real photos, search them: build/demo/index.html'
 	@echo 'make test         install what is missing, build, run the test suite'
+	@echo 'make check        format, lint, clang-tidy, clang build, sanitizers, fuzz smoke'
 	@echo 'make bench        the numbers of the README, on this machine'
+	@echo 'make fuzz T=60    every fuzz target for T seconds'
 	@echo 'make deps         only install (apt) what build, test and demo need; DEPS=skip turns it off'
 	@echo 'make install      into PREFIX ($(PREFIX)); DESTDIR is honoured'
 	@echo 'make dist         source archive in build/meson-dist/'
@@ -43,6 +46,8 @@ deps-demo:
 	@tools/deps.sh demo
 deps-test:
 	@tools/deps.sh test
+deps-check:
+	@tools/deps.sh check
 
 venv:
 	@tools/venv.sh $(VENV)
@@ -59,6 +64,12 @@ build-test:
 
 test: deps-test build-test corpus
 	@$(PYTHON) tools/run_tests.py --build build/test --jobs $(JOBS)
+
+check: deps-check corpus
+	@$(PYTHON) tools/check.py --jobs $(JOBS)
+
+fuzz: deps-check venv
+	@$(PYTHON) tools/fuzz.py --seconds $(T)
 
 bench: build
 	@build/millrace bench

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Small valid inputs from which the fuzzers start: pictures of every format and mode, and text.
+
+Deterministic for a given Pillow.
+"""
+import io
+import random
+import struct
+import zlib
+from pathlib import Path
+
+from PIL import Image
+
+SIZES = [(1, 1), (17, 9), (64, 48)]
+TEXT_WORDS = ("plan", "text", "list", "json", "config", "filter", "args", "size")
+
+
+def _picture(mode, size):
+    """Noise over a ramp: every table of a coder is used."""
+    generator = random.Random(f"{mode} {size}")
+    bands = {"1": 1, "L": 1, "P": 1, "LA": 2, "RGB": 3, "RGBA": 4, "CMYK": 4}[mode]
+    width, height = size
+    data = bytes((x * 5 + y * 3 + generator.randrange(64)) & 255
+                 for y in range(height) for x in range(width) for _ in range(bands))
+    if mode == "1":
+        return Image.frombytes("L", size, data).convert("1")
+    if mode == "P":
+        return Image.frombytes("L", size, data).convert("P", palette=Image.Palette.ADAPTIVE, colors=16)
+    return Image.frombytes(mode, size, data)
+
+
+def _encoded(picture, kind, **options):
+    out = io.BytesIO()
+    picture.save(out, kind, **options)
+    return out.getvalue()
+
+
+def _exif(orientation):
+    """An EXIF block with the orientation alone."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif.tobytes()
+
+
+def _png_chunk(kind, body):
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def _interlaced_png():
+    """Pillow writes no interlaced PNG: 1x1 grey, Adam7."""
+    return (b"\x89PNG\r\n\x1a\n" + _png_chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 1))
+            + _png_chunk(b"IDAT", zlib.compress(b"\0\x7f")) + _png_chunk(b"IEND", b""))
+
+
+def pictures():
+    """(name, bytes) of each picture."""
+    for size in SIZES:
+        tag = f"{size[0]}x{size[1]}"
+        for mode in ("L", "RGB", "CMYK"):
+            picture = _picture(mode, size)
+            yield f"{mode}-{tag}.jpg", _encoded(picture, "JPEG")
+            yield f"{mode}-{tag}-progressive.jpg", _encoded(picture, "JPEG", progressive=True, quality=50)
+        for subsampling in (0, 1, 2):
+            yield f"sub{subsampling}-{tag}.jpg", _encoded(_picture("RGB", size), "JPEG", subsampling=subsampling)
+        for mode in ("1", "L", "LA", "P", "RGB", "RGBA"):
+            yield f"{mode}-{tag}.png", _encoded(_picture(mode, size), "PNG")
+        for mode in ("RGB", "RGBA"):
+            yield f"{mode}-{tag}.webp", _encoded(_picture(mode, size), "WEBP")
+            yield f"{mode}-{tag}-lossless.webp", _encoded(_picture(mode, size), "WEBP", lossless=True)
+    for orientation in (1, 6, 8):
+        yield f"exif{orientation}.jpg", _encoded(_picture("RGB", (17, 9)), "JPEG", exif=_exif(orientation))
+        yield f"exif{orientation}.webp", _encoded(_picture("RGB", (17, 9)), "WEBP", exif=_exif(orientation))
+    yield "restart.jpg", _encoded(_picture("RGB", (64, 48)), "JPEG", restart_marker_blocks=2)
+    yield "transparent.png", _encoded(_picture("P", (17, 9)), "PNG", transparency=0)
+    yield "interlaced.png", _interlaced_png()
+    yield "grey16.png", _encoded(Image.new("I;16", (5, 3), 40000), "PNG")
+    yield "x.gif", _encoded(_picture("P", (17, 9)), "GIF")
+    yield "x.bmp", _encoded(_picture("RGB", (17, 9)), "BMP")
+
+
+def texts():
+    """(name, bytes) of texts that the parsers of lists, plans, sizes and JSON know."""
+    yield "list.txt", b"photos/a.jpg\n./b//c.png\n\nd e.webp\n"
+    yield "list0.txt", b"photos/a.jpg\0b.png\0"
+    yield "plan.txt", b"resize=shortest\nresize_width=224\nfilter=bicubic\nmean=0.48145466,0.4578275,0.40821073\n"
+    yield "object.json", b'{"a":1,"b":[true,null,"\\u00e9"],"c":{"d":-1.5e3}}'
+    yield "size.txt", b"512M"
+    yield "time.txt", b"250ms"
+    yield "utf8.txt", "é漢😀".encode()
+
+
+def make(folder):
+    """Writes the seeds, once."""
+    for kind, seeds in (("pictures", pictures), ("texts", texts)):
+        target = Path(folder) / kind
+        target.mkdir(parents=True, exist_ok=True)
+        for name, data in seeds():
+            if not (target / name).exists():
+                (target / name).write_bytes(data)
+
+
+def folder_for(target, folder):
+    """The seeds that suit a fuzz target, by its name."""
+    kind = "texts" if any(word in target for word in TEXT_WORDS) else "pictures"
+    return Path(folder) / kind
