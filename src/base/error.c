@@ -2,6 +2,7 @@
 /* Statuses, reason codes and the error that a caller owns. */
 #include "base/error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -165,4 +166,13 @@ mr_status mr__error_wrap(mr_error *err, const char *fmt, ...)
 mr_status mr__error_no_memory(mr_error *err, const char *what)
 {
     return mr__error_set(err, MR_E_NO_MEMORY, "%s: out of memory", what);
+}
+
+mr_code mr__code_of_errno(int sys_errno)
+{
+    if (sys_errno == ENOENT || sys_errno == ENOTDIR)
+        return MR_CODE_NOT_FOUND;
+    if (sys_errno == EACCES || sys_errno == EPERM)
+        return MR_CODE_PERMISSION_DENIED;
+    return MR_CODE_IO_ERROR;
 }

@@ -26,4 +26,8 @@ mr_status mr__error_wrap(mr_error *err, const char *fmt, ...) MR__PRINTF(2, 3);
 /* MR_E_NO_MEMORY with what could not be allocated. */
 mr_status mr__error_no_memory(mr_error *err, const char *what);
 
+/* Why the system could not open or read what an item names: not_found, permission_denied, io_error.
+ */
+mr_code mr__code_of_errno(int sys_errno);
+
 #endif

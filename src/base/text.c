@@ -71,6 +71,15 @@ bool mr__text_append(char *dst, size_t size, const char *src)
     return used < size && mr__text_copy(dst + used, size - used, src);
 }
 
+bool mr__text_has_scheme(const char *text)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    static const char others[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.";
+
+    return strspn(text, letters) > 0 && strncmp(text + strspn(text, others), "://", 3) == 0;
+}
+
 static bool shows_as_is(const unsigned char *p, size_t len)
 {
     if (len == 1)

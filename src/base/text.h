@@ -25,6 +25,9 @@ bool mr__text_is_utf8(const char *src, size_t n);
  */
 size_t mr__text_utf8_len(const unsigned char *src, size_t n);
 
+/* Does it begin like a URL: a scheme (RFC 3986, 3.1) and "://"? */
+bool mr__text_has_scheme(const char *text);
+
 /* Edit distance (Levenshtein) of two short strings, for "did you mean"; strings over 63 bytes
  * give 64. */
 size_t mr__text_distance(const char *a, const char *b);

@@ -5,6 +5,7 @@
 #define MR_FETCH_FETCH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/error.h"
 

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The registry of fetchers: finds the one that a locator is for. */
+#include "fetch/fetch.h"
+
+#include <string.h>
+
+#include "fetch/registry.h"
+
+static const mr__fetch_ops *const registry[] = {
+    &mr__fetch_file,
+};
+
+static mr_status find(const char *locator, const mr__fetch_ops **out, mr_error *err)
+{
+    size_t i;
+
+    for (i = 0; i < sizeof registry / sizeof registry[0]; i++)
+        if (registry[i]->takes(locator)) {
+            *out = registry[i];
+            return MR_OK;
+        }
+    return mr__error_item(err, MR_STAGE_FETCH, MR_CODE_FETCH_REFUSED,
+                          "nothing in this build fetches %.*s", (int)strcspn(locator, "/"),
+                          locator);
+}
+
+bool mr__version_equal(const mr__version *a, const mr__version *b)
+{
+    if (a->etag[0] && b->etag[0])
+        return strcmp(a->etag, b->etag) == 0;
+    /* what is not known is not known to be the same */
+    return a->size_known && b->size_known && a->size == b->size && a->mtime_ns != 0 &&
+           a->mtime_ns == b->mtime_ns;
+}
+
+mr_status mr__fetch_stat(const char *locator, mr__version *out, mr_error *err)
+{
+    const mr__fetch_ops *ops;
+    mr_status status = find(locator, &ops, err);
+
+    return status == MR_OK ? ops->stat(locator, out, err) : status;
+}
+
+mr_status mr__fetch_open(const char *locator, mr__version *version, mr__fetch **out, mr_error *err)
+{
+    const mr__fetch_ops *ops;
+    mr_status status = find(locator, &ops, err);
+
+    *out = NULL;
+    return status == MR_OK ? ops->open(locator, version, out, err) : status;
+}
+
+mr_status mr__fetch_read(mr__fetch *fetch, void *dst, size_t size, mr_error *err)
+{
+    return fetch->ops->read(fetch, dst, size, err);
+}
+
+void mr__fetch_close(mr__fetch **fetch)
+{
+    if (*fetch)
+        (*fetch)->ops->close(*fetch);
+    *fetch = NULL;
+}
