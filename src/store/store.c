@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The registry of stores, and the public calls: checked arguments, then the store's own operation.
+ */
+#include "store/store.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/size.h"
+#include "base/text.h"
+#include "store/backends.h"
+
+#define MAX_K 16384u
+
+/* Asked in this order; the last takes everything that is not an unknown scheme. */
+static const mr__store_ops *const stores[] = {&mr__store_npy, &mr__store_null, &mr__store_local};
+
+/* Schemes that the documentation names and this build lacks. */
+static const char *const absent[] = {"milvus", "jsonl"};
+
+void mr_store_options_init(mr_store_options *options)
+{
+    *options = (mr_store_options){0};
+}
+
+void mr_search_options_init(mr_search_options *options)
+{
+    *options = (mr_search_options){.k = 10};
+}
+
+/* Length of "name" in "name:rest", 0 if `spec` is a plain path. */
+static size_t scheme_length(const char *spec)
+{
+    size_t n = strspn(spec, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+");
+
+    return n >= 2 && spec[n] == ':' ? n : 0;
+}
+
+/* Refuses a scheme that no store takes, and names the nearest that one does. */
+static mr_status unknown_scheme(const char *spec, size_t n, mr_error *err)
+{
+    char name[64];
+    const char *nearest = NULL;
+    size_t i, best = 3;
+
+    mr__text_escape(name, sizeof name, spec, n);
+    for (i = 0; i < sizeof absent / sizeof absent[0]; i++)
+        if (strcmp(name, absent[i]) == 0)
+            return mr__error_set(
+                err, MR_E_UNSUPPORTED,
+                "store %s: not in this build; use a path, npy:PATH or null:", name);
+    for (i = 0; i + 1 < sizeof stores / sizeof stores[0]; i++) {
+        size_t d = mr__text_distance(name, stores[i]->name);
+        if (d < best) {
+            best = d;
+            nearest = stores[i]->name;
+        }
+    }
+    if (nearest)
+        return mr__error_set(err, MR_E_INVALID,
+                             "store %s:: no such kind; did you mean %s: (a path: ./%s:...)", name,
+                             nearest, name);
+    return mr__error_set(
+        err, MR_E_INVALID,
+        "store %s:: no such kind; use a path, npy:PATH or null: (a path: ./%s:...)", name, name);
+}
+
+static mr_status pick(const char *spec, const mr__store_ops **out, mr_error *err)
+{
+    size_t i, n;
+
+    if (!spec || !*spec)
+        return mr__error_set(err, MR_E_INVALID, "store: no path given");
+    for (i = 0; i + 1 < sizeof stores / sizeof stores[0]; i++)
+        if (stores[i]->takes(spec)) {
+            *out = stores[i];
+            return MR_OK;
+        }
+    n = scheme_length(spec);
+    if (n > 0)
+        return unknown_scheme(spec, n, err);
+    *out = stores[i];
+    return MR_OK;
+}
+
+/* Puts "store NAME: " before the message of a failure. */
+static mr_status told(const mr__store_ops *ops, mr_status status, mr_error *err)
+{
+    if (status < 0 && err)
+        (void)mr__error_wrap(err, "store %s", ops->name);
+    return status;
+}
+
+static mr_status lacking(const mr_store *store, const char *what, mr_error *err)
+{
+    return mr__error_set(err, MR_E_UNSUPPORTED, "store %s: %s has no %s", store->ops->name,
+                         store->spec, what);
+}
+
+mr_status mr_store_open(const char *spec, const mr_store_options *options, mr_store **out,
+                        mr_error *err)
+{
+    mr_store_options defaults;
+    const mr__store_ops *ops = NULL;
+    mr_status status;
+    char *copy;
+
+    *out = NULL;
+    if (!options) {
+        mr_store_options_init(&defaults);
+        options = &defaults;
+    }
+    status = pick(spec, &ops, err);
+    if (status != MR_OK)
+        return status;
+    copy = strdup(spec);
+    if (!copy)
+        return told(ops, mr__error_no_memory(err, "specification"), err);
+    status = ops->open(spec, options, out, err);
+    if (status != MR_OK) {
+        free(copy);
+        *out = NULL;
+        return told(ops, status, err);
+    }
+    (*out)->ops = ops;
+    (*out)->spec = copy;
+    (*out)->logger = options->logger;
+    return MR_OK;
+}
+
+void mr_store_close(mr_store **store)
+{
+    char *spec;
+
+    if (!store || !*store)
+        return;
+    spec = (*store)->spec;
+    (*store)->ops->close(*store);
+    free(spec);
+    *store = NULL;
+}
+
+mr_status mr__store_begin(mr_store *store, const mr__collection_spec *spec, mr_error *err)
+{
+    if (!store->ops->begin)
+        return lacking(store, "way to be written", err);
+    return told(store->ops, store->ops->begin(store, spec, err), err);
+}
+
+mr_status mr__store_commit(mr_store *store, const mr__commit *commit, mr_error *err)
+{
+    mr_status status;
+
+    if (!store->ops->commit)
+        return lacking(store, "way to be written", err);
+    status = store->ops->commit(store, commit, err);
+    if (status < 0 && err)
+        (void)mr__error_wrap(err, "batch %llu", (unsigned long long)commit->batch);
+    return told(store->ops, status, err);
+}
+
+mr_status mr__store_finish(mr_store *store, mr_error *err)
+{
+    if (!store->ops->finish)
+        return MR_OK;
+    return told(store->ops, store->ops->finish(store, err), err);
+}
+
+bool mr__store_has_ledger(const mr_store *store)
+{
+    return store->ops->fact != NULL;
+}
+
+mr_status mr__store_fact(mr_store *store, const char *key, mr__ledger_fact *out, mr_error *err)
+{
+    if (!store->ops->fact)
+        return lacking(store, "ledger", err);
+    return told(store->ops, store->ops->fact(store, key, out, err), err);
+}
+
+mr_status mr__store_id_owner(mr_store *store, const char *id, char *key, size_t size, mr_error *err)
+{
+    if (!store->ops->id_owner)
+        return lacking(store, "ledger", err);
+    return told(store->ops, store->ops->id_owner(store, id, key, size, err), err);
+}
+
+mr_status mr__store_vector(mr_store *store, const char *collection, const char *id, float *vector,
+                           uint32_t dim, mr_error *err)
+{
+    if (!store->ops->vector)
+        return lacking(store, "search", err);
+    return told(
+        store->ops,
+        store->ops->vector(store, collection ? collection : "default", id, vector, dim, err), err);
+}
+
+mr_status mr_store_report(mr_store *store, const char *collection, bool failed_only,
+                          int (*fn)(void *cookie, const mr_ledger_entry *entry), void *cookie,
+                          mr_error *err)
+{
+    if (!store->ops->report)
+        return lacking(store, "ledger", err);
+    return told(store->ops,
+                store->ops->report(store, collection ? collection : "default", failed_only, fn,
+                                   cookie, err),
+                err);
+}
+
+mr_status mr_store_collection(mr_store *store, const char *name, mr_collection *out, mr_error *err)
+{
+    memset(out, 0, sizeof *out);
+    if (!store->ops->collection)
+        return lacking(store, "collections", err);
+    return told(store->ops, store->ops->collection(store, name ? name : "default", out, err), err);
+}
+
+mr_status mr_store_list(mr_store *store, int (*fn)(void *cookie, const mr_collection *collection),
+                        void *cookie, mr_error *err)
+{
+    if (!store->ops->list)
+        return lacking(store, "collections", err);
+    return told(store->ops, store->ops->list(store, fn, cookie, err), err);
+}
+
+/* What every search checks, whatever the store. */
+static mr_status check_search(const mr_store *store, const mr_search_options *options,
+                              mr_error *err)
+{
+    if (!store->ops->search)
+        return lacking(store, "search", err);
+    if (options->k < 1 || options->k > MAX_K)
+        return mr__error_set(err, MR_E_INVALID, "search: k = %u is not within 1..%u", options->k,
+                             MAX_K);
+    if (options->filter)
+        return mr__error_set(err, MR_E_UNSUPPORTED,
+                             "search: filter expressions are not in this build");
+    return MR_OK;
+}
+
+mr_status mr_search_vector(mr_store *store, const float *vector, uint32_t dim,
+                           const mr_search_options *options, mr_hits **out, mr_error *err)
+{
+    mr_search_options defaults;
+    mr_status status;
+    uint32_t i;
+
+    *out = NULL;
+    mr_search_options_init(&defaults);
+    if (!options)
+        options = &defaults;
+    status = check_search(store, options, err);
+    if (status != MR_OK)
+        return status;
+    for (i = 0; i < dim; i++)
+        if (!isfinite(vector[i]))
+            return mr__error_set(err, MR_E_INVALID,
+                                 "search: component %u of the query is not finite", i);
+    return told(store->ops, store->ops->search(store, vector, dim, options, out, err), err);
+}
+
+mr_status mr_search_id(mr_store *store, const char *id, const mr_search_options *options,
+                       mr_hits **out, mr_error *err)
+{
+    mr_search_options defaults;
+    mr_collection collection = {0};
+    float *vector = NULL;
+    mr_status status;
+
+    *out = NULL;
+    mr_search_options_init(&defaults);
+    if (!options)
+        options = &defaults;
+    status = check_search(store, options, err);
+    if (status != MR_OK)
+        return status;
+    status = mr_store_collection(store, options->collection, &collection, err);
+    if (status != MR_OK)
+        return status;
+    vector = calloc(collection.dim ? collection.dim : 1, sizeof *vector);
+    if (!vector) {
+        status = mr__error_no_memory(err, "query vector");
+        goto done;
+    }
+    status = mr__store_vector(store, options->collection, id, vector, collection.dim, err);
+    if (status == MR_OK)
+        status = told(store->ops,
+                      store->ops->search(store, vector, collection.dim, options, out, err), err);
+done:
+    free(vector);
+    mr_collection_fini(&collection);
+    return status;
+}
