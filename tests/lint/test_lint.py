@@ -66,6 +66,8 @@ BROKEN = [
     ("no_sleep", "tests/unit/a.c", SPDX + "void f(void)\n{\n    usl" + "eep(5);\n}\n", 4),
     ("no_sleep", "tests/e2e/test_a.py", "# SPDX-License-Identifier: Apache-2.0\ntime.sl" + "eep(1)\n", 2),
     ("no_sleep", "tests/e2e/a.sh", "# SPDX-License-Identifier: Apache-2.0\nx; sle" + "ep 1\n", 2),
+    ("python", "tools/a.py", "# SPDX-License-Identifier: Apache-2.0\ndef f(:\n", 2),
+    ("include_direction", "src/stream.c", SPDX + '#include "stream/run.h"\n#include "store/store.h"\n', 3),
     ("readme", "README.md", "make demo\n", 1),
 ]
 
