@@ -10,18 +10,17 @@ static const mr__fetch_ops *const registry[] = {
     &mr__fetch_file,
 };
 
-static mr_status find(const char *locator, const mr__fetch_ops **out, mr_error *err)
+/* NULL and an error if there is none. */
+static const mr__fetch_ops *find(const char *locator, mr_error *err)
 {
     size_t i;
 
     for (i = 0; i < sizeof registry / sizeof registry[0]; i++)
-        if (registry[i]->takes(locator)) {
-            *out = registry[i];
-            return MR_OK;
-        }
-    return mr__error_item(err, MR_STAGE_FETCH, MR_CODE_FETCH_REFUSED,
-                          "nothing in this build fetches %.*s", (int)strcspn(locator, "/"),
-                          locator);
+        if (registry[i]->takes(locator))
+            return registry[i];
+    (void)mr__error_item(err, MR_STAGE_FETCH, MR_CODE_FETCH_REFUSED,
+                         "nothing in this build fetches %.*s", (int)strcspn(locator, "/"), locator);
+    return NULL;
 }
 
 bool mr__version_equal(const mr__version *a, const mr__version *b)
@@ -35,19 +34,17 @@ bool mr__version_equal(const mr__version *a, const mr__version *b)
 
 mr_status mr__fetch_stat(const char *locator, mr__version *out, mr_error *err)
 {
-    const mr__fetch_ops *ops;
-    mr_status status = find(locator, &ops, err);
+    const mr__fetch_ops *ops = find(locator, err);
 
-    return status == MR_OK ? ops->stat(locator, out, err) : status;
+    return ops ? ops->stat(locator, out, err) : MR_E_ITEM;
 }
 
 mr_status mr__fetch_open(const char *locator, mr__version *version, mr__fetch **out, mr_error *err)
 {
-    const mr__fetch_ops *ops;
-    mr_status status = find(locator, &ops, err);
+    const mr__fetch_ops *ops = find(locator, err);
 
     *out = NULL;
-    return status == MR_OK ? ops->open(locator, version, out, err) : status;
+    return ops ? ops->open(locator, version, out, err) : MR_E_ITEM;
 }
 
 mr_status mr__fetch_read(mr__fetch *fetch, void *dst, size_t size, mr_error *err)

@@ -36,8 +36,8 @@ void mr__ident_init(mr__ident *ident, mr_id_from from);
 void mr__ident_fini(mr__ident *ident);
 
 /*
- * Fills in id, key and uri of `item` from the `n` bytes at `locator`, and code and message if they
- * make no id. Not `locator` itself. MR_OK or MR_E_NO_MEMORY.
+ * Fills in id, key and uri of `item` from the `n` bytes at `locator` (a terminator follows
+ * them), and code and message if they make no id. Not `locator` itself. MR_OK or MR_E_NO_MEMORY.
  */
 mr_status mr__ident_name(mr__ident *ident, const char *locator, size_t n, mr_item *item,
                          mr_error *err);
@@ -47,7 +47,7 @@ mr_status mr__ident_name(mr__ident *ident, const char *locator, size_t n, mr_ite
 mr_status mr__ident_too_long(mr__ident *ident, const char *head, size_t n, const char *sha256,
                              mr_item *item, mr_error *err);
 
-/* Each appends to `out`; false if that is full or memory is out. */
+/* Each appends to `out`; false if that is full or memory is out. `path` is terminated. */
 bool mr__ident_path(mr__buf *out, const char *path, size_t n);
 bool mr__ident_escape(mr__buf *out, const char *bytes, size_t n);
 /* `text` if it fits MR__ID_MAX, else the bounded form. */

@@ -133,12 +133,12 @@ static kind classify(const mr__listing *listing, int dir_fd, const char *name, i
     if (name[0] == '.')
         return KIND_PASSED_OVER;
     if (type == DT_UNKNOWN && fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-        type = IFTODT(st.st_mode);
+        type = (int)IFTODT(st.st_mode);
     if (type == DT_LNK && listing->follow) {
         /* a link to nothing or in a circle is yielded by its name: fetching it says so */
         if (fstatat(dir_fd, name, &st, 0) != 0)
             return wanted ? KIND_FILE : KIND_PASSED_OVER;
-        type = IFTODT(st.st_mode);
+        type = (int)IFTODT(st.st_mode);
     }
     if (type == DT_DIR)
         return KIND_DIR;

@@ -34,7 +34,7 @@ static inline void collect_rest(mr_source *source, collection *out)
     while ((out->end = mr_source_next(source, &item, &err)) == MR_OK) {
         if (out->n == out->cap) {
             out->cap = out->cap ? 2 * out->cap : 64;
-            out->items = realloc(out->items, out->cap * sizeof *out->items);
+            out->items = reallocarray(out->items, out->cap, sizeof *out->items);
             if (!out->items)
                 abort();
         }
