@@ -12,7 +12,7 @@
 /* three bytes of text for each of a locator and a file name below it, and room to spare */
 #define TEXT_MAX 65536
 
-#define HEX_LEN  (2 * SHA256_DIGEST_SIZE)
+#define HEX_LEN  ((size_t)2 * SHA256_DIGEST_SIZE)
 #define HEAD_MAX (MR__ID_MAX - 1 - HEX_LEN)
 
 void mr__ident_init(mr__ident *ident, mr_id_from from)

@@ -34,34 +34,31 @@ void mr_source_options_init(mr_source_options *options)
 
 static const mr__source_ops *kind_of(const char *spec)
 {
-    size_t i = 0;
+    size_t i;
 
-    while (!registry[i]->takes(spec))
-        i++;
-    return registry[i];
+    for (i = 0; i < sizeof registry / sizeof registry[0]; i++)
+        if (registry[i]->takes(spec))
+            return registry[i];
+    return &mr__source_file;
 }
 
-static mr_status chain_new(size_t n_parts, mr_source **out, mr_error *err)
+/* NULL and an error if it cannot be made. */
+static mr_source *chain_new(size_t n_parts, mr_status *status, mr_error *err)
 {
     mr_source *self = calloc(1, sizeof *self);
 
-    if (!self)
-        return mr__error_no_memory(err, "source");
-    self->wake.fd = -1;
-    self->parts = calloc(n_parts, sizeof(*self->parts));
-    if (!self->parts) {
-        mr_source_close(&self);
-        return mr__error_no_memory(err, "source");
+    *status = MR_OK;
+    if (self) {
+        self->parts = calloc(n_parts, sizeof(mr__source *));
+        self->wake.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     }
-    self->wake.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (self->wake.fd < 0) {
-        mr_status status = mr__error_errno(err, MR_E_IO, errno, "source: eventfd");
-
+    if (!self || !self->parts)
+        *status = mr__error_no_memory(err, "source");
+    else if (self->wake.fd < 0)
+        *status = mr__error_errno(err, MR_E_IO, errno, "source: eventfd");
+    if (self && (!self->parts || self->wake.fd < 0))
         mr_source_close(&self);
-        return status;
-    }
-    *out = self;
-    return MR_OK;
+    return self;
 }
 
 static void chain_add(mr_source *self, mr__source *part)
@@ -81,13 +78,31 @@ static mr_status check_options(const mr_source_options *options, mr_error *err)
     return MR_OK;
 }
 
+static mr_status open_parts(mr_source *self, const char *const *specs, size_t n_specs,
+                            const mr_source_options *options, mr_error *err)
+{
+    size_t i;
+
+    for (i = 0; i < n_specs; i++) {
+        mr__source *part = NULL;
+        mr_status status;
+
+        if (!specs[i] || !specs[i][0])
+            return mr__error_set(err, MR_E_INVALID, "the name of a source is empty");
+        status = kind_of(specs[i])->open(specs[i], options, &part, err);
+        if (!part)
+            return status;
+        chain_add(self, part);
+    }
+    return MR_OK;
+}
+
 mr_status mr_source_open(const char *const *specs, size_t n_specs, const mr_source_options *options,
                          mr_source **out, mr_error *err)
 {
     mr_source_options defaults;
-    mr_source *self = NULL;
+    mr_source *self;
     mr_status status;
-    size_t i;
 
     *out = NULL;
     mr_source_options_init(&defaults);
@@ -95,18 +110,12 @@ mr_status mr_source_open(const char *const *specs, size_t n_specs, const mr_sour
     if (n_specs == 0)
         return mr__error_set(err, MR_E_INVALID, "no source is named");
     status = check_options(options, err);
-    if (status == MR_OK)
-        status = chain_new(n_specs, &self, err);
-    for (i = 0; i < n_specs && status == MR_OK; i++) {
-        mr__source *part;
-
-        if (!specs[i] || !specs[i][0])
-            status = mr__error_set(err, MR_E_INVALID, "the name of a source is empty");
-        else
-            status = kind_of(specs[i])->open(specs[i], options, &part, err);
-        if (status == MR_OK)
-            chain_add(self, part);
-    }
+    if (status != MR_OK)
+        return status;
+    self = chain_new(n_specs, &status, err);
+    if (!self)
+        return status;
+    status = open_parts(self, specs, n_specs, options, err);
     if (status != MR_OK)
         mr_source_close(&self);
     *out = self;
@@ -117,18 +126,18 @@ mr_status mr_source_from_callback(mr_source_fn *next, void (*interrupt)(void *),
                                   void (*close)(void *), void *cookie, mr_source **out,
                                   mr_error *err)
 {
+    mr__source *part = NULL;
     mr_source *self;
-    mr__source *part;
     mr_status status;
 
     *out = NULL;
     if (!next)
         return mr__error_set(err, MR_E_INVALID, "a callback source needs a function");
-    status = chain_new(1, &self, err);
-    if (status != MR_OK)
+    self = chain_new(1, &status, err);
+    if (!self)
         return status;
     status = mr__source_callback_open(next, interrupt, close, cookie, &part, err);
-    if (status == MR_OK)
+    if (part)
         chain_add(self, part);
     else
         mr_source_close(&self);
@@ -186,7 +195,7 @@ mr_status mr_source_count(const char *const *specs, size_t n_specs,
                           const mr_source_options *options, const volatile int *stop, uint64_t *out,
                           mr_error *err)
 {
-    mr_source *source;
+    mr_source *source = NULL;
     mr_status status;
     mr_item item;
     size_t i;
@@ -199,7 +208,7 @@ mr_status mr_source_count(const char *const *specs, size_t n_specs,
             return MR_AGAIN;
     }
     status = mr_source_open(specs, n_specs, options, &source, err);
-    if (status != MR_OK)
+    if (!source)
         return status;
     source->wake.stop = stop;
     while ((status = mr_source_next(source, &item, err)) == MR_OK)

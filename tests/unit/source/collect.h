@@ -83,6 +83,14 @@ static inline void collect_free(collection *c)
     *c = (collection){0};
 }
 
+/* Item `index`, which must be there. */
+static inline const collected *collect_at(const collection *c, size_t index)
+{
+    if (index >= c->n)
+        abort();
+    return &c->items[index];
+}
+
 /* Are the ids those of `want`, separated by blanks? For names without blanks. */
 static inline int collect_is(const collection *c, const char *want)
 {

@@ -121,7 +121,7 @@ static void test_bounded_form(void **state)
 
     (void)state;
     for (i = 0; i < 600; i += 3)
-        memcpy(text + i, "\xe5\xae\xb6", 3);
+        memcpy(text + i, "\xe5\xae\xb6", 4);
     mr__buf_init(&out, 4096);
     assert_true(mr__ident_bound(&out, text, 600));
     assert_int_equal(out.len, 447 + 1 + 64); /* 447 is a multiple of 3 */

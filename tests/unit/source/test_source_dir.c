@@ -22,7 +22,7 @@ static void assert_ids(const char *spec, const mr_source_options *options, const
     assert_int_equal(c.end, MR_EOF);
     if (!collect_is(&c, want))
         for (i = 0; i < c.n; i++)
-            print_error("# got %s\n", c.items[i].id);
+            print_error("# got %s\n", collect_at(&c, i)->id);
     assert_true(collect_is(&c, want));
     collect_free(&c);
 }
@@ -139,13 +139,13 @@ static void test_what_is_not_there_is_an_item(void **state)
     scratch_file("f.jpg", 1, 'x');
     c = collect_specs(specs, 3, NULL);
     assert_int_equal(c.n, 3);
-    assert_string_equal(c.items[0].id, "no/such.jpg");
-    assert_string_equal(c.items[0].key, "no/such.jpg");
-    assert_string_equal(c.items[0].uri, "./no//such.jpg");
-    assert_string_equal(c.items[0].locator, "./no//such.jpg");
-    assert_int_equal(c.items[0].code, MR_CODE_NONE);
-    assert_string_equal(c.items[1].id, "f.jpg");
-    assert_string_equal(c.items[2].id, "https://h//a/./b.jpg");
+    assert_string_equal(collect_at(&c, 0)->id, "no/such.jpg");
+    assert_string_equal(collect_at(&c, 0)->key, "no/such.jpg");
+    assert_string_equal(collect_at(&c, 0)->uri, "./no//such.jpg");
+    assert_string_equal(collect_at(&c, 0)->locator, "./no//such.jpg");
+    assert_int_equal(collect_at(&c, 0)->code, MR_CODE_NONE);
+    assert_string_equal(collect_at(&c, 1)->id, "f.jpg");
+    assert_string_equal(collect_at(&c, 2)->id, "https://h//a/./b.jpg");
     collect_free(&c);
 }
 
@@ -173,12 +173,12 @@ static void test_a_directory_that_cannot_be_read(void **state)
     c = collect_one("p", NULL);
     assert_int_equal(c.end, MR_EOF);
     assert_int_equal(c.n, 3);
-    assert_int_equal(c.items[0].code, MR_CODE_BAD_ID); /* too long for an id */
-    assert_int_equal(strlen(c.items[0].id), 512);
-    assert_int_equal(c.items[1].code, MR_CODE_BAD_ID);
-    assert_string_not_equal(c.items[0].key, c.items[1].key);
-    assert_string_equal(c.items[2].id, "p/z.jpg");
-    assert_int_equal(c.items[2].code, MR_CODE_NONE);
+    assert_int_equal(collect_at(&c, 0)->code, MR_CODE_BAD_ID); /* too long for an id */
+    assert_int_equal(strlen(collect_at(&c, 0)->id), 512);
+    assert_int_equal(collect_at(&c, 1)->code, MR_CODE_BAD_ID);
+    assert_string_not_equal(collect_at(&c, 0)->key, collect_at(&c, 1)->key);
+    assert_string_equal(collect_at(&c, 2)->id, "p/z.jpg");
+    assert_int_equal(collect_at(&c, 2)->code, MR_CODE_NONE);
     collect_free(&c);
     if (geteuid() == 0)
         return; /* root may read everything */
@@ -189,9 +189,9 @@ static void test_a_directory_that_cannot_be_read(void **state)
     c = collect_one("q", NULL);
     assert_int_equal(chmod("q/shut", 0700), 0);
     assert_int_equal(c.n, 2);
-    assert_string_equal(c.items[0].id, "q/shut");
-    assert_int_equal(c.items[0].code, MR_CODE_PERMISSION_DENIED);
-    assert_string_equal(c.items[1].id, "q/z.jpg");
+    assert_string_equal(collect_at(&c, 0)->id, "q/shut");
+    assert_int_equal(collect_at(&c, 0)->code, MR_CODE_PERMISSION_DENIED);
+    assert_string_equal(collect_at(&c, 1)->id, "q/z.jpg");
     collect_free(&c);
 }
 
@@ -232,7 +232,7 @@ static void test_ten_thousand_in_order(void **state)
     assert_int_equal(c.end, MR_EOF);
     assert_int_equal(c.n, n);
     for (i = 0; i < n; i++) {
-        assert_string_equal(c.items[i].id, names[i]);
+        assert_string_equal(collect_at(&c, i)->id, names[i]);
         free(names[i]);
     }
     free(names);

@@ -34,58 +34,61 @@ static void test_lines(void **state)
     c = list_of(text, sizeof text - 1, false);
     assert_int_equal(c.end, MR_EOF);
     assert_int_equal(c.n, 7);
-    assert_string_equal(c.items[0].id, "a/b.jpg");
-    assert_string_equal(c.items[0].locator, "./a//b.jpg");
-    assert_string_equal(c.items[1].id, "c d.jpg ");
-    assert_string_equal(c.items[2].id, "@x");
-    assert_string_equal(c.items[3].id, "-");
-    assert_string_equal(c.items[4].id, ".");
-    assert_string_equal(c.items[5].id, "a\rb");
-    assert_string_equal(c.items[6].id, "last");
+    assert_string_equal(collect_at(&c, 0)->id, "a/b.jpg");
+    assert_string_equal(collect_at(&c, 0)->locator, "./a//b.jpg");
+    assert_string_equal(collect_at(&c, 1)->id, "c d.jpg ");
+    assert_string_equal(collect_at(&c, 2)->id, "@x");
+    assert_string_equal(collect_at(&c, 3)->id, "-");
+    assert_string_equal(collect_at(&c, 4)->id, ".");
+    assert_string_equal(collect_at(&c, 5)->id, "a\rb");
+    assert_string_equal(collect_at(&c, 6)->id, "last");
     collect_free(&c);
     c = list_of("a\r\0\0b\nc\0d", 9, true);
     assert_int_equal(c.n, 3);
-    assert_string_equal(c.items[0].id, "a\r");
-    assert_string_equal(c.items[1].id, "b\nc");
-    assert_string_equal(c.items[2].id, "d");
+    assert_string_equal(collect_at(&c, 0)->id, "a\r");
+    assert_string_equal(collect_at(&c, 1)->id, "b\nc");
+    assert_string_equal(collect_at(&c, 2)->id, "d");
     collect_free(&c);
     c = list_of("\r", 1, false);
     assert_int_equal(c.n, 0);
     collect_free(&c);
 }
 
+/* bytes of a line that is one too long, with its newline */
+#define LONG ((size_t)4098)
+
 static void test_hostile_lines(void **state)
 {
-    static char text[3 * 4200];
+    static char text[3 * LONG + 1];
     size_t i;
     collection c;
 
     (void)state;
     c = list_of("a\0b\nok\n\xff\xfe%.jpg\n\x1b[1m\n", 20, false);
     assert_int_equal(c.n, 4);
-    assert_int_equal(c.items[0].code, MR_CODE_BAD_ID);
-    assert_string_equal(c.items[0].id, "a%00b");
-    assert_null(c.items[0].locator);
-    assert_non_null(strstr(c.items[0].message, "line 1"));
-    assert_int_equal(c.items[1].code, MR_CODE_NONE);
-    assert_string_equal(c.items[2].id, "%FF%FE%25.jpg");
-    assert_string_equal(c.items[2].locator, "\xff\xfe%.jpg");
-    assert_string_equal(c.items[3].id, "\x1b[1m");
+    assert_int_equal(collect_at(&c, 0)->code, MR_CODE_BAD_ID);
+    assert_string_equal(collect_at(&c, 0)->id, "a%00b");
+    assert_null(collect_at(&c, 0)->locator);
+    assert_non_null(strstr(collect_at(&c, 0)->message, "line 1"));
+    assert_int_equal(collect_at(&c, 1)->code, MR_CODE_NONE);
+    assert_string_equal(collect_at(&c, 2)->id, "%FF%FE%25.jpg");
+    assert_string_equal(collect_at(&c, 2)->locator, "\xff\xfe%.jpg");
+    assert_string_equal(collect_at(&c, 3)->id, "\x1b[1m");
     collect_free(&c);
     /* 4,096 bytes are a name, 4,097 are not; two long names that differ at the end differ */
     memset(text, 'x', sizeof text);
-    text[4096] = '\r';
-    text[4097] = text[4098 + 4097] = text[2 * 4098 + 4097] = '\n';
-    text[2 * 4098 + 4096] = 'y';
-    c = list_of(text, 3 * 4098, false);
+    text[LONG - 2] = '\r';
+    text[LONG - 1] = text[2 * LONG - 1] = text[3 * LONG - 1] = '\n';
+    text[3 * LONG - 2] = 'y';
+    c = list_of(text, sizeof text - 1, false);
     assert_int_equal(c.n, 3);
     for (i = 0; i < 3; i++) {
-        assert_int_equal(c.items[i].code, MR_CODE_BAD_ID); /* over 512 in any case */
-        assert_int_equal(strlen(c.items[i].id), 512);
-        assert_true((c.items[i].locator != NULL) == (i == 0));
+        assert_int_equal(collect_at(&c, i)->code, MR_CODE_BAD_ID); /* over 512 in any case */
+        assert_int_equal(strlen(collect_at(&c, i)->id), 512);
+        assert_true((collect_at(&c, i)->locator != NULL) == (i == 0));
     }
-    assert_string_not_equal(c.items[1].key, c.items[2].key);
-    assert_memory_equal(c.items[1].key, c.items[2].key, 448);
+    assert_string_not_equal(collect_at(&c, 1)->key, collect_at(&c, 2)->key);
+    assert_memory_equal(collect_at(&c, 1)->key, collect_at(&c, 2)->key, 448);
     collect_free(&c);
 }
 
@@ -100,7 +103,7 @@ static void test_cutting_anywhere(void **state)
     for (n = 0; n < 400; n++)
         text[n] = "ab\r\n\n\0\xff/"[(n * n + n / 7) % 8];
     memset(text + 400, 'l', 9000);
-    memcpy(text + 9400, "\nend", 4);
+    memcpy(text + 9400, "\nend", sizeof "\nend");
     for (step = 1; step < 60; step += 7) {
         const char *p = text, *q = text, *limit = text, *end = text + 9404;
 
@@ -134,10 +137,10 @@ static void test_lists_that_cannot_be_read(void **state)
     c = collect_specs(specs, 3, NULL);
     assert_int_equal(c.end, MR_EOF);
     assert_int_equal(c.n, 3);
-    assert_string_equal(c.items[0].id, "@missing.txt");
-    assert_int_equal(c.items[0].code, MR_CODE_NOT_FOUND);
-    assert_int_equal(c.items[1].code, MR_CODE_NOT_REGULAR_FILE);
-    assert_int_equal(c.items[2].code, MR_CODE_NONE);
+    assert_string_equal(collect_at(&c, 0)->id, "@missing.txt");
+    assert_int_equal(collect_at(&c, 0)->code, MR_CODE_NOT_FOUND);
+    assert_int_equal(collect_at(&c, 1)->code, MR_CODE_NOT_REGULAR_FILE);
+    assert_int_equal(collect_at(&c, 2)->code, MR_CODE_NONE);
     collect_free(&c);
 }
 
