@@ -17,6 +17,9 @@ typedef struct mr__embed_ops {
     void (*close)(mr_embedder *embedder);
 } mr__embed_ops;
 
+extern const mr__embed_ops mr__embed_builtin;
+extern const mr__embed_ops mr__embed_fake;
+
 /* Every implementation's struct starts with this. */
 struct mr_embedder {
     const mr__embed_ops *ops;
