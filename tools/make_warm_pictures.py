@@ -9,7 +9,7 @@ import sys
 
 from PIL import Image
 
- wide enough that the vector code of the libraries runs, not only its tail
+# wide enough that the vector code of the libraries runs, not only its tail
 SIZE = (40, 20)
 
 

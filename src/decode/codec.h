@@ -74,6 +74,8 @@ typedef struct mr__decode_ops {
 } mr__decode_ops;
 
 extern const mr__decode_ops mr__decode_jpeg;
+extern const mr__decode_ops mr__decode_png;
+extern const mr__decode_ops mr__decode_webp;
 
 /* Formats in the order in which they are tried, NULL at the end. */
 const mr__decode_ops *const *mr__decode_registry(void);

@@ -7,6 +7,8 @@
 
 static const mr__decode_ops *const registry[] = {
     &mr__decode_jpeg,
+    &mr__decode_png,
+    &mr__decode_webp,
     NULL,
 };
 

@@ -49,8 +49,6 @@ static const signature signatures[] = {
     SIGNATURE(0, "\0\0\0\x0CJXL \r\n\x87\n", "JPEG XL"),
     SIGNATURE(0, "\0\0\0\x0CjP  \r\n\x87\n", "JPEG 2000"),
     SIGNATURE(0, "\xFF\x4F\xFF\x51", "JPEG 2000"),
-    SIGNATURE(0, "\xFF\xD8\xFF", "JPEG"),
-    SIGNATURE(0, "\x89PNG\r\n\x1A\n", "PNG"),
     SIGNATURE(0, "\x8AMNG\r\n\x1A\n", "MNG"),
     SIGNATURE(0, "\x8BJNG\r\n\x1A\n", "JNG"),
     SIGNATURE(0, "8BPS", "Photoshop (PSD)"),
