@@ -13,6 +13,9 @@
 #include "plan/picture.h"
 #include "plan/spec.h"
 
+/* What a transform may keep between pictures, whatever their sizes. */
+#define MR__TRANSFORM_STANDING_BYTES ((size_t)2 << 20)
+
 typedef struct mr__transform mr__transform;
 
 /* `level`: the kernels to use. `spec` is copied. */

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The weights of one axis of a resize, and a small cache of them. */
+#ifndef MR_TRANSFORM_COEFFS_H
+#define MR_TRANSFORM_COEFFS_H
+
+#include "base/error.h"
+#include "plan/spec.h"
+
+#define MR__WEIGHT_BITS 22 /* fixed point of a weight: 1.0 is 1 << 22 */
+#define MR__DIGIT_BITS  11 /* a weight is hi << 11 | lo, lo in [-1024, 1023] */
+
+/* How the weights lie in memory; each pass has the form that its kernel reads. */
+typedef enum mr__coeffs_form {
+    MR__COEFFS_ROWS = 0, /* horizontal: for each output lo[stride] then hi[stride] */
+    MR__COEFFS_PAIRS,    /* vertical: for each output and two taps {lo0, lo1, hi0, hi1} */
+    MR__COEFFS_DOUBLE    /* 16-bit pixels: double[stride], not quantised */
+} mr__coeffs_form;
+
+typedef struct mr__coeffs_key {
+    uint32_t n, m; /* source and target length of the axis */
+    mr__filter filter;
+    uint32_t from, count; /* outputs from..from+count-1 are wanted */
+    mr__coeffs_form form;
+} mr__coeffs_key;
+
+typedef struct mr__coeffs {
+    mr__coeffs_key key;
+    bool identity;   /* n == m: the pass is skipped */
+    uint32_t lo, hi; /* sources that are read: [lo, hi) */
+    uint32_t max_taps;
+    uint32_t stride;        /* weights an output, max_taps rounded up: to 8 (rows), 2 (pairs) */
+    const uint32_t *first;  /* per output; padded to a multiple of four outputs */
+    const uint32_t *taps;   /* per output, 1..max_taps; the same padding, 0 there */
+    const int16_t *weights; /* 16-byte aligned */
+    const double *exact;    /* MR__COEFFS_DOUBLE only */
+} mr__coeffs;
+
+/* Sources [lo, hi) that outputs from..from+count-1 read, and a bound of the taps of one. */
+typedef struct mr__coeffs_span {
+    uint32_t lo, hi, max_taps;
+} mr__coeffs_span;
+
+void mr__coeffs_measure(const mr__coeffs_key *key, mr__coeffs_span *out);
+
+/* Upper bound of the memory of a table. */
+size_t mr__coeffs_bytes(const mr__coeffs_key *key);
+
+typedef struct mr__coeffs_cache mr__coeffs_cache;
+
+/* Keeps about `max_bytes` of tables. NULL if out of memory. */
+mr__coeffs_cache *mr__coeffs_cache_open(size_t max_bytes);
+void mr__coeffs_cache_close(mr__coeffs_cache **cache);
+
+/* The table, made if it is not there; NULL if out of memory. Valid until the second get after this
+ * one: the two tables of a picture live together. */
+const mr__coeffs *mr__coeffs_get(mr__coeffs_cache *cache, const mr__coeffs_key *key);
+
+/* Drops tables until at most max_bytes are kept. */
+void mr__coeffs_cache_trim(mr__coeffs_cache *cache);
+
+#endif

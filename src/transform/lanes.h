@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Eight 16-bit or four 32-bit lanes: the few operations that the portable kernels are made of.
+ * GCC's and clang's vector types carry them on every machine; where all machines of an architecture
+ * have the one instruction that compilers do not find by themselves, it is named here. With
+ * MR__LANES_GENERIC the plain forms are used everywhere, so that a test can compare the two.
+ */
+#ifndef MR_TRANSFORM_LANES_H
+#define MR_TRANSFORM_LANES_H
+
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__SSE2__) && !defined(MR__LANES_GENERIC)
+#include <emmintrin.h>
+#define MR__LANES_SSE2 1
+#else
+#define MR__LANES_SSE2 0
+#endif
+
+typedef int16_t mr__i16x8 __attribute__((vector_size(16)));
+typedef int32_t mr__i32x4 __attribute__((vector_size(16)));
+
+static inline mr__i16x8 mr__load_i16x8(const int16_t *at)
+{
+    mr__i16x8 v;
+
+    memcpy(&v, at, sizeof v);
+    return v;
+}
+
+/* Lane i: a[2i] * b[2i] + a[2i+1] * b[2i+1]. */
+static inline mr__i32x4 mr__madd(mr__i16x8 a, mr__i16x8 b)
+{
+#if MR__LANES_SSE2
+    return (mr__i32x4)_mm_madd_epi16((__m128i)a, (__m128i)b);
+#else
+    mr__i32x4 r;
+
+    for (int i = 0; i < 4; i++)
+        r[i] = (int32_t)a[2 * i] * b[2 * i] + (int32_t)a[2 * i + 1] * b[2 * i + 1];
+    return r;
+#endif
+}
+
+/* Lane i: the sum of the four lanes of v[i]. */
+static inline mr__i32x4 mr__sums(const mr__i32x4 v[4])
+{
+#if MR__LANES_SSE2
+    __m128i a = (__m128i)v[0], b = (__m128i)v[1], c = (__m128i)v[2], d = (__m128i)v[3];
+    __m128i ab = _mm_add_epi32(_mm_unpacklo_epi32(a, b), _mm_unpackhi_epi32(a, b));
+    __m128i cd = _mm_add_epi32(_mm_unpacklo_epi32(c, d), _mm_unpackhi_epi32(c, d));
+
+    return (mr__i32x4)_mm_add_epi32(_mm_unpacklo_epi64(ab, cd), _mm_unpackhi_epi64(ab, cd));
+#else
+    mr__i32x4 r;
+
+    for (int i = 0; i < 4; i++)
+        r[i] = v[i][0] + v[i][1] + v[i][2] + v[i][3];
+    return r;
+#endif
+}
+
+/* Four lanes clamped to 0..255 and stored as bytes. */
+static inline void mr__store_u8x4(uint8_t *out, mr__i32x4 v)
+{
+#if MR__LANES_SSE2
+    __m128i words = _mm_packs_epi32((__m128i)v, (__m128i)v);
+    int32_t four = _mm_cvtsi128_si32(_mm_packus_epi16(words, words));
+
+    memcpy(out, &four, sizeof four);
+#else
+    for (int i = 0; i < 4; i++)
+        out[i] = (uint8_t)(v[i] < 0 ? 0 : v[i] > 255 ? 255 : v[i]);
+#endif
+}
+
+/* Sixteen lanes, four at a time, likewise. */
+static inline void mr__store_u8x16(uint8_t *out, const mr__i32x4 v[4])
+{
+#if MR__LANES_SSE2
+    __m128i low = _mm_packs_epi32((__m128i)v[0], (__m128i)v[1]);
+    __m128i high = _mm_packs_epi32((__m128i)v[2], (__m128i)v[3]);
+
+    _mm_storeu_si128((__m128i *)(void *)out, _mm_packus_epi16(low, high));
+#else
+    for (int i = 0; i < 4; i++)
+        mr__store_u8x4(out + 4 * i, v[i]);
+#endif
+}
+
+/* Sixteen bytes of each of two rows to pairs: out[q] has pairs (a, b) of bytes 4q..4q+3. */
+static inline void mr__load_pairs(const uint8_t *a, const uint8_t *b, mr__i16x8 out[4])
+{
+#if MR__LANES_SSE2
+    __m128i va = _mm_loadu_si128((const __m128i *)(const void *)a);
+    __m128i vb = _mm_loadu_si128((const __m128i *)(const void *)b);
+    __m128i zero = _mm_setzero_si128();
+    __m128i low = _mm_unpacklo_epi8(va, vb), high = _mm_unpackhi_epi8(va, vb);
+
+    out[0] = (mr__i16x8)_mm_unpacklo_epi8(low, zero);
+    out[1] = (mr__i16x8)_mm_unpackhi_epi8(low, zero);
+    out[2] = (mr__i16x8)_mm_unpacklo_epi8(high, zero);
+    out[3] = (mr__i16x8)_mm_unpackhi_epi8(high, zero);
+#else
+    for (int q = 0; q < 4; q++)
+        for (int i = 0; i < 4; i++) {
+            out[q][2 * i] = a[4 * q + i];
+            out[q][2 * i + 1] = b[4 * q + i];
+        }
+#endif
+}
+
+/* The pair of weights at `at` in every pair of lanes. */
+static inline mr__i16x8 mr__spread_pair(const int16_t *at)
+{
+    int32_t pair;
+    mr__i32x4 v;
+
+    memcpy(&pair, at, sizeof pair);
+    v = (mr__i32x4){pair, pair, pair, pair};
+    return (mr__i16x8)v;
+}
+
+#endif

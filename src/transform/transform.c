@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One picture, from rows to tensor: stored rows -> upright rows -> what is resized -> two passes ->
+ * RGB planes -> table -> destination. Everything that the plan and the header decide is worked out
+ * once, in a job, before the first row; the same job gives the memory bill.
+ */
+#include "transform/transform.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/size.h"
+#include "transform/colour.h"
+#include "transform/normalise.h"
+#include "transform/orient.h"
+#include "transform/resize.h"
+
+/* The standing allowance is shared by the tables and the scratch memory. */
+#define CACHE_BYTES   (MR__TRANSFORM_STANDING_BYTES / 2)
+#define SCRATCH_BYTES (MR__TRANSFORM_STANDING_BYTES / 2)
+
+typedef struct job {
+    mr__geometry geometry;
+    mr__colour colour;
+    mr__orient orient;
+    mr__resize_job resize;
+    mr__region upright; /* what is read of the upright picture */
+    mr__region region;  /* the same of the stored one */
+    uint32_t pixel_bytes;
+    bool turned;                   /* the stored region is collected before the first row */
+    size_t rgb_stride;             /* bytes a plane after the colour rule */
+    size_t work, rgb, row, stored; /* offsets in the scratch, behind the resizer's */
+    size_t bytes;
+} job;
+
+struct mr__transform {
+    mr__plan_spec spec;
+    const mr__kernels *kernels;
+    float table[3][256];
+    mr__coeffs_cache *cache;
+    uint8_t *scratch;
+    size_t scratch_bytes;
+
+    /* the picture in progress */
+    bool begun;
+    job job;
+    mr__palette palette;
+    mr__resizer resizer;
+    uint8_t *dst;
+    uint32_t columns_x0; /* first column that the decoder delivers */
+    uint32_t columns_x1;
+    uint32_t rows_in;  /* rows taken of the stored region */
+    uint32_t rows_out; /* rows of output written */
+};
+
+/* ---- the job ---- */
+
+static size_t aligned(size_t n)
+{
+    return (n + MR__ROW_UNIT - 1) & ~(size_t)(MR__ROW_UNIT - 1);
+}
+
+static void place_buffers(job *j)
+{
+    size_t width = j->upright.x1 - j->upright.x0, stored_width = j->region.x1 - j->region.x0;
+
+    /* sides are below 2^16, a pixel is at most 4 bytes: no sum comes near 2^63 */
+    j->rgb_stride = aligned(j->geometry.crop_width);
+    j->work = j->resize.bytes;
+    j->rgb = j->work + aligned(width * 4);
+    j->row = j->rgb + j->rgb_stride * 3;
+    j->stored = j->row + aligned(width * 4);
+    j->bytes = j->stored;
+    if (j->turned)
+        j->bytes += aligned(stored_width * j->pixel_bytes * (j->region.y1 - j->region.y0));
+}
+
+static mr_status job_make(const mr__plan_spec *spec, const mr__picture *picture, job *j,
+                          mr_error *err)
+{
+    mr__geometry *g = &j->geometry;
+    mr_status status;
+    bool resized;
+
+    memset(j, 0, sizeof *j);
+    mr__orient_init(&j->orient, spec->exif == MR__EXIF_APPLY ? picture->orientation : 1,
+                    picture->width, picture->height);
+    status = mr__plan_geometry(spec, j->orient.up_width, j->orient.up_height, g, err);
+    if (status != MR_OK)
+        return status;
+    resized = g->resized_width != j->orient.up_width || g->resized_height != j->orient.up_height;
+    status = mr__colour_rules(spec, picture, resized, &j->colour, err);
+    if (status != MR_OK)
+        return status;
+    j->pixel_bytes = mr__mode_bytes(picture->mode);
+    j->turned = j->orient.orientation != 1;
+    j->resize.h = (mr__coeffs_key){.n = j->orient.up_width,
+                                   .m = g->resized_width,
+                                   .filter = j->colour.filter,
+                                   .from = g->crop_x,
+                                   .count = g->crop_width};
+    j->resize.v = (mr__coeffs_key){.n = j->orient.up_height,
+                                   .m = g->resized_height,
+                                   .filter = j->colour.filter,
+                                   .from = g->crop_y,
+                                   .count = g->crop_height};
+    j->resize.channels = j->colour.channels;
+    j->resize.wide = j->colour.wide;
+    mr__resize_measure(&j->resize, spec->pass_order);
+    j->upright = (mr__region){
+        .x0 = j->resize.x0, .y0 = j->resize.y0, .x1 = j->resize.x1, .y1 = j->resize.y1};
+    j->region = mr__orient_region(&j->orient, &j->upright);
+    place_buffers(j);
+    return MR_OK;
+}
+
+/* ---- lifecycle ---- */
+
+mr_status mr__transform_open(const mr__plan_spec *spec, mr__cpu_level level, mr__transform **out,
+                             mr_error *err)
+{
+    mr__transform *t = calloc(1, sizeof *t);
+
+    *out = NULL;
+    if (t != NULL)
+        t->cache = mr__coeffs_cache_open(CACHE_BYTES);
+    if (t == NULL || t->cache == NULL) {
+        mr__transform_close(&t);
+        return mr__error_no_memory(err, "a transform");
+    }
+    t->spec = *spec;
+    t->kernels = mr__kernels_of(level);
+    mr__normalise_table(spec, t->table);
+    *out = t;
+    return MR_OK;
+}
+
+void mr__transform_close(mr__transform **transform)
+{
+    if (transform == NULL || *transform == NULL)
+        return;
+    mr__coeffs_cache_close(&(*transform)->cache);
+    free((*transform)->scratch);
+    free(*transform);
+    *transform = NULL;
+}
+
+size_t mr__transform_bytes(const mr__transform *transform, const mr__picture *picture)
+{
+    size_t bytes;
+    job j;
+
+    if (job_make(&transform->spec, picture, &j, NULL) != MR_OK)
+        return 0; /* begin will refuse it */
+    bytes = j.bytes + mr__coeffs_bytes(&j.resize.h) + mr__coeffs_bytes(&j.resize.v);
+    return bytes > SCRATCH_BYTES ? bytes - SCRATCH_BYTES : 0;
+}
+
+void mr__transform_trim(mr__transform *transform)
+{
+    transform->begun = false;
+    mr__coeffs_cache_trim(transform->cache);
+    if (transform->scratch_bytes > SCRATCH_BYTES) {
+        free(transform->scratch);
+        transform->scratch = NULL;
+        transform->scratch_bytes = 0;
+    }
+}
+
+static mr_status scratch_reserve(mr__transform *t, size_t bytes, mr_error *err)
+{
+    if (bytes <= t->scratch_bytes)
+        return MR_OK;
+    free(t->scratch);
+    t->scratch_bytes = 0;
+    t->scratch = aligned_alloc(MR__ROW_UNIT, bytes);
+    if (t->scratch == NULL)
+        return mr__error_no_memory(err, "the scratch memory of a transform");
+    memset(t->scratch, 0, bytes);
+    t->scratch_bytes = bytes;
+    return MR_OK;
+}
+
+/* ---- output ---- */
+
+/* Pixels x..x+n-1 of row y from three planes. */
+static void store_row(mr__transform *t, uint8_t *const rgb[3], uint32_t x, uint32_t y, uint32_t n)
+{
+    const mr__plan_spec *s = &t->spec;
+    const size_t plane = (size_t)s->out_width * s->out_height;
+    const size_t at = (size_t)y * s->out_width + x;
+
+    for (size_t c = 0; c < 3; c++) {
+        if (s->layout == MR_LAYOUT_NCHW && s->dtype == MR_DTYPE_F32) {
+            t->kernels->lookup(rgb[c], n, t->table[c], (float *)(void *)t->dst + c * plane + at);
+        } else if (s->layout == MR_LAYOUT_NCHW) {
+            memcpy(t->dst + c * plane + at, rgb[c], n);
+        } else if (s->dtype == MR_DTYPE_F32) {
+            float *to = (float *)(void *)t->dst + at * 3 + c;
+
+            for (size_t i = 0; i < n; i++)
+                to[3 * i] = t->table[c][rgb[c][i]];
+        } else {
+            uint8_t *to = t->dst + at * 3 + c;
+
+            for (size_t i = 0; i < n; i++)
+                to[3 * i] = rgb[c][i];
+        }
+    }
+}
+
+/* The padding; all of the output where there is any, as it is rare. */
+static void store_padding(mr__transform *t)
+{
+    const mr__geometry *g = &t->job.geometry;
+    uint8_t line[3][256];
+    uint8_t *rgb[3] = {line[0], line[1], line[2]};
+
+    if (g->crop_width == t->spec.out_width && g->crop_height == t->spec.out_height)
+        return;
+    for (int c = 0; c < 3; c++)
+        memset(line[c], t->spec.fill[c], sizeof line[c]);
+    for (uint32_t y = 0; y < t->spec.out_height; y++)
+        for (uint32_t x = 0; x < t->spec.out_width; x += 256)
+            store_row(t, rgb, x, y, t->spec.out_width - x < 256 ? t->spec.out_width - x : 256);
+}
+
+/* One row out of the passes: colour rule, table, destination. */
+static void finish_row(mr__transform *t, const uint8_t *planes)
+{
+    const job *j = &t->job;
+    size_t stride = j->resize.out_stride;
+    uint8_t *own = t->scratch + j->rgb;
+    uint8_t *rgb[3] = {own, own + j->rgb_stride, own + 2 * j->rgb_stride};
+
+    if (j->colour.out != NULL) {
+        j->colour.out(&t->palette, planes, stride, j->geometry.crop_width, rgb);
+    } else {
+        /* store_row only reads them */
+        for (size_t c = 0; c < 3; c++)
+            rgb[c] = (uint8_t *)(uintptr_t)planes + (j->colour.channels < 3 ? 0 : c * stride);
+    }
+    store_row(t, rgb, j->geometry.pad_x, j->geometry.pad_y + t->rows_out, j->geometry.crop_width);
+    t->rows_out++;
+}
+
+/* One upright row, from its column upright.x0 on. */
+static void take_row(mr__transform *t, const uint8_t *row)
+{
+    const job *j = &t->job;
+    const uint8_t *planes;
+
+    if (j->colour.in != NULL) {
+        uint8_t *work = t->scratch + j->work;
+
+        j->colour.in(&t->palette, row, j->upright.x1 - j->upright.x0, work);
+        row = work;
+    }
+    mr__resizer_push(&t->resizer, row);
+    while ((planes = mr__resizer_next(&t->resizer)) != NULL)
+        finish_row(t, planes);
+}
+
+/* ---- one picture ---- */
+
+mr_status mr__transform_begin(mr__transform *transform, const mr__picture *picture, void *dst,
+                              mr__region *region, mr_error *err)
+{
+    const mr__coeffs *h, *v;
+    mr_status status;
+
+    transform->begun = false;
+    status = job_make(&transform->spec, picture, &transform->job, err);
+    if (status == MR_OK)
+        status = scratch_reserve(transform, transform->job.bytes, err);
+    if (status != MR_OK)
+        return status;
+    h = mr__coeffs_get(transform->cache, &transform->job.resize.h);
+    v = h != NULL ? mr__coeffs_get(transform->cache, &transform->job.resize.v) : NULL;
+    if (v == NULL)
+        return mr__error_no_memory(err, "resize weights");
+    mr__resizer_init(&transform->resizer, &transform->job.resize, transform->kernels, h, v,
+                     transform->scratch);
+    if (picture->mode == MR__MODE_P)
+        transform->palette = picture->palette;
+    transform->dst = dst;
+    transform->columns_x0 = transform->job.region.x0;
+    transform->columns_x1 = transform->job.region.x1;
+    transform->rows_in = 0;
+    transform->rows_out = 0;
+    transform->begun = true;
+    store_padding(transform);
+    *region = transform->job.region;
+    return MR_OK;
+}
+
+void mr__transform_columns(mr__transform *transform, uint32_t x0, uint32_t width)
+{
+    transform->columns_x0 = x0;
+    transform->columns_x1 = x0 + width;
+}
+
+mr_status mr__transform_rows(mr__transform *transform, const uint8_t *rows, size_t stride,
+                             uint32_t n_rows, mr_error *err)
+{
+    const job *j = &transform->job;
+    const uint32_t height = j->region.y1 - j->region.y0;
+    const size_t width = (size_t)(j->region.x1 - j->region.x0) * j->pixel_bytes;
+
+    if (!transform->begun || n_rows > height - transform->rows_in)
+        return mr__error_set(err, MR_E_INTERNAL, "transform: %u rows more than the region has",
+                             n_rows);
+    if (transform->columns_x0 > j->region.x0 || transform->columns_x1 < j->region.x1)
+        return mr__error_set(err, MR_E_INTERNAL, "transform: columns %u-%u do not cover %u-%u",
+                             transform->columns_x0, transform->columns_x1, j->region.x0,
+                             j->region.x1);
+    rows += (size_t)(j->region.x0 - transform->columns_x0) * j->pixel_bytes;
+    for (uint32_t i = 0; i < n_rows; i++, rows += stride) {
+        if (j->turned)
+            memcpy(transform->scratch + j->stored + width * transform->rows_in, rows, width);
+        else
+            take_row(transform, rows);
+        transform->rows_in++;
+    }
+    return MR_OK;
+}
+
+/* All rows of a turned picture are there: hand them on upright. */
+static void take_turned(mr__transform *t)
+{
+    const job *j = &t->job;
+    mr__orient_source source = {.stored = t->scratch + j->stored,
+                                .stride = (size_t)(j->region.x1 - j->region.x0) * j->pixel_bytes,
+                                .pixel_bytes = j->pixel_bytes,
+                                .region = j->region};
+
+    for (uint32_t y = j->upright.y0; y < j->upright.y1; y++) {
+        mr__orient_row(&j->orient, &source, j->upright.x0, j->upright.x1, y, t->scratch + j->row);
+        take_row(t, t->scratch + j->row);
+    }
+}
+
+mr_status mr__transform_finish(mr__transform *transform, mr_error *err)
+{
+    const job *j = &transform->job;
+
+    if (!transform->begun || transform->rows_in != j->region.y1 - j->region.y0)
+        return mr__error_set(err, MR_E_INTERNAL, "transform: finished after %u of %u rows",
+                             transform->rows_in, j->region.y1 - j->region.y0);
+    if (j->turned)
+        take_turned(transform);
+    transform->begun = false;
+    if (transform->rows_out != j->geometry.crop_height)
+        return mr__error_set(err, MR_E_INTERNAL, "transform: %u of %u rows of output",
+                             transform->rows_out, j->geometry.crop_height);
+    return MR_OK;
+}

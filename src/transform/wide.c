@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The passes over 16-bit grey. Sums are in double and in tap order: here the order matters. */
+#include "transform/wide.h"
+
+#include <math.h>
+#include <string.h>
+
+static double value_at(const uint8_t *row, size_t i)
+{
+    uint16_t v;
+
+    memcpy(&v, row + 2 * i, sizeof v);
+    return (double)v;
+}
+
+/* Half away from zero, then clamped. */
+static void store(uint8_t *out, size_t i, double sum)
+{
+    double rounded = floor(sum + 0.5);
+    uint16_t v = (uint16_t)(sum < 0.0 ? 0.0 : rounded > 65535.0 ? 65535.0 : rounded);
+
+    memcpy(out + 2 * i, &v, sizeof v);
+}
+
+void mr__wide_horizontal(const uint8_t *row, uint32_t x0, const mr__coeffs *coeffs, uint8_t *out)
+{
+    for (uint32_t x = 0; x < coeffs->key.count; x++) {
+        const double *w = coeffs->exact + (size_t)x * coeffs->stride;
+        const uint32_t first = coeffs->first[x] - x0;
+        double sum = 0.0;
+
+        for (uint32_t j = 0; j < coeffs->taps[x]; j++)
+            sum += value_at(row, (size_t)first + j) * w[j];
+        store(out, x, sum);
+    }
+}
+
+void mr__wide_vertical(const uint8_t *const *rows, const mr__coeffs *coeffs, uint32_t index,
+                       size_t n, uint8_t *out)
+{
+    const double *w = coeffs->exact + (size_t)index * coeffs->stride;
+
+    for (size_t i = 0; i < n; i++) {
+        double sum = 0.0;
+
+        for (uint32_t j = 0; j < coeffs->taps[index]; j++)
+            sum += value_at(rows[j], i) * w[j];
+        store(out, i, sum);
+    }
+}
