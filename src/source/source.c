@@ -202,9 +202,12 @@ mr_status mr_source_count(const char *const *specs, size_t n_specs,
 
     *out = 0;
     for (i = 0; i < n_specs; i++) {
-        const mr__source_ops *ops = specs[i] && specs[i][0] ? kind_of(specs[i]) : NULL;
+        const mr__source_ops *ops;
 
-        if (ops && ops->countable && !ops->countable(specs[i]))
+        if (!specs[i] || !specs[i][0])
+            continue; /* opening it says what is wrong */
+        ops = kind_of(specs[i]);
+        if (ops->countable && !ops->countable(specs[i]))
             return MR_AGAIN;
     }
     status = mr_source_open(specs, n_specs, options, &source, err);
