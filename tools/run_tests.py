@@ -166,7 +166,7 @@ def run_pytest(paths, args, prefix, env):
     report.unlink(missing_ok=True)
     cmd = [*prefix, sys.executable, "-m", "pytest", "-c", str(ROOT / "tests/pytest.ini"), "-q", "--tb=short",
            f"--rootdir={ROOT / 'tests'}", f"--junitxml={report}", "-n", str(args.jobs),
-           "-p", "no:cacheprovider"]
+           "--dist", "loadgroup", "-p", "no:cacheprovider"]
     if args.sanitizer:
         cmd += ["-m", "not slow and not sandbox", "-o", "timeout=900"]
     if args.match:
