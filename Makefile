@@ -35,7 +35,7 @@ build: build/build.ninja
 
 build/build.ninja:
 	@command -v meson >/dev/null || { echo "meson is missing: run 'make deps'" >&2; exit 1; }
-	@meson setup build --prefix='$(abspath $(PREFIX))' || \
+	@meson setup build --prefix='$(abspath $(PREFIX))' --libdir=lib || \
 	  { echo "if a library is missing: run 'make deps'" >&2; exit 1; }
 
 deps:
@@ -74,6 +74,7 @@ fuzz: deps-check venv
 bench: build
 	@build/millrace bench
 
+# The path of the worker is compiled in, so another prefix is another build.
 install: build
 	@meson configure build --prefix='$(abspath $(PREFIX))'
 	@ninja -C build
