@@ -57,7 +57,11 @@ def configure(name, compiler, options):
         if status != 0:
             print(f"build/{name} cannot be configured: see build/{name}/meson-logs/meson-log.txt")
             return False
-    return run(["ninja", "-C", str(folder), "--quiet"]) == 0
+    built = subprocess.run(["ninja", "-C", str(folder), "--quiet"], cwd=ROOT, stdin=subprocess.DEVNULL,
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if built.returncode != 0:
+        print(built.stdout)
+    return built.returncode == 0
 
 
 def step_format(_args):

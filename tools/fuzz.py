@@ -35,7 +35,10 @@ def build():
     if configured.returncode != 0:
         print(configured.stdout)
         return False
-    built = subprocess.run(["ninja", "-C", str(BUILD), "--quiet"], check=False)
+    built = subprocess.run(["ninja", "-C", str(BUILD), "--quiet"], stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, text=True, check=False)
+    if built.returncode != 0:
+        print(built.stdout)
     return built.returncode == 0
 
 

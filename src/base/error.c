@@ -88,6 +88,13 @@ const char *mr_version(void)
     return MR_VERSION;
 }
 
+/* here they are functions also for the analyser: see error.h */
+#undef mr__error_set
+#undef mr__error_errno
+#undef mr__error_item
+#undef mr__error_wrap
+#undef mr__error_no_memory
+
 static void error_fill(mr_error *err, mr_status status, const char *fmt, va_list args)
     MR__PRINTF(3, 0);
 

@@ -30,4 +30,17 @@ mr_status mr__error_no_memory(mr_error *err, const char *what);
  */
 mr_code mr__code_of_errno(int sys_errno);
 
+/*
+ * The static analyser sees one file at a time. It is told here that a failure never answers MR_OK;
+ * otherwise each caller seems to go on with what it did not get.
+ */
+#ifdef __clang_analyzer__
+#define mr__error_set(err, status, ...) ((void)mr__error_set(err, status, __VA_ARGS__), (status))
+#define mr__error_errno(err, status, ...)                                                          \
+    ((void)mr__error_errno(err, status, __VA_ARGS__), (status))
+#define mr__error_item(err, ...)       ((void)mr__error_item(err, __VA_ARGS__), MR_E_ITEM)
+#define mr__error_wrap(err, ...)       ((void)mr__error_wrap(err, __VA_ARGS__), MR_E_INTERNAL)
+#define mr__error_no_memory(err, what) ((void)mr__error_no_memory(err, what), MR_E_NO_MEMORY)
+#endif
+
 #endif
