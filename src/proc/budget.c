@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * --memory is a promise about the whole run. What is fixed (host, workers, slab, slots) is summed
+ * up at open and refused with the figures if it does not fit; the rest is what decodes may be
+ * granted.
+ */
+#include "decode/decode.h"
+#include "proc/pool.h"
+#include "transform/transform.h"
+
+#define MIB(n) ((uint64_t)(n) << 20)
+
+uint64_t mr__budget_standing(void)
+{
+    return MR__DECODE_STANDING_BYTES + MR__TRANSFORM_STANDING_BYTES;
+}
+
+static uint64_t clamp(uint64_t value, uint64_t low, uint64_t high)
+{
+    return value < low ? low : value > high ? high : value;
+}
+
+mr_status mr__budget_plan(const mr_pool_options *options, mr__budget *out, mr_error *err)
+{
+    uint64_t memory = options->memory_bytes;
+    uint64_t workers = options->workers * (MR__WORKER_BASE_BYTES + mr__budget_standing());
+
+    out->slab_bytes =
+        options->slab_bytes ? options->slab_bytes : clamp(memory / 8, MIB(8), MIB(256));
+    out->slots_bytes =
+        options->slots_bytes ? options->slots_bytes : clamp(memory / 4, MIB(8), MIB(256));
+    out->fixed_bytes = MR__HOST_BASE_BYTES + workers + out->slab_bytes + out->slots_bytes;
+    if (out->fixed_bytes > memory)
+        return mr__error_set(
+            err, MR_E_NO_MEMORY,
+            "memory: %llu MiB are needed (host %llu, %u workers %llu, input slab %llu, batch "
+            "slots %llu), %llu MiB are allowed; raise --memory, or lower --batch or --workers",
+            (unsigned long long)(out->fixed_bytes >> 20),
+            (unsigned long long)(MR__HOST_BASE_BYTES >> 20), options->workers,
+            (unsigned long long)(workers >> 20), (unsigned long long)(out->slab_bytes >> 20),
+            (unsigned long long)(out->slots_bytes >> 20), (unsigned long long)(memory >> 20));
+    out->grant_bytes = memory - out->fixed_bytes;
+    return MR_OK;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which parts of an area are free: see extents.h. */
+#include "proc/extents.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+mr_status mr__extents_init(mr__extents *extents, uint64_t total, size_t unit, size_t max_extents,
+                           mr_error *err)
+{
+    *extents = (mr__extents){.cap = max_extents + 1, .unit = unit, .total = total};
+    extents->free = calloc(extents->cap, sizeof extents->free[0]);
+    if (!extents->free)
+        return mr__error_no_memory(err, "extents");
+    extents->free[0] = (mr__extent){.offset = 0, .bytes = total};
+    extents->n_free = total > 0;
+    return MR_OK;
+}
+
+void mr__extents_fini(mr__extents *extents)
+{
+    free(extents->free);
+    *extents = (mr__extents){0};
+}
+
+static uint64_t rounded(const mr__extents *extents, uint64_t bytes)
+{
+    return (bytes + extents->unit - 1) & ~((uint64_t)extents->unit - 1);
+}
+
+static void remove_at(mr__extents *extents, size_t i)
+{
+    extents->n_free--;
+    memmove(&extents->free[i], &extents->free[i + 1],
+            (extents->n_free - i) * sizeof extents->free[0]);
+}
+
+bool mr__extents_take(mr__extents *extents, uint64_t bytes, uint64_t *offset)
+{
+    uint64_t need = rounded(extents, bytes > 0 ? bytes : 1);
+    size_t i;
+
+    if (need < bytes)
+        return false;
+    for (i = 0; i < extents->n_free; i++) {
+        mr__extent *gap = &extents->free[i];
+        if (gap->bytes < need)
+            continue;
+        *offset = gap->offset;
+        gap->offset += need;
+        gap->bytes -= need;
+        extents->in_use += need;
+        if (gap->bytes == 0)
+            remove_at(extents, i);
+        return true;
+    }
+    return false;
+}
+
+void mr__extents_give(mr__extents *extents, uint64_t offset, uint64_t bytes)
+{
+    uint64_t size = rounded(extents, bytes > 0 ? bytes : 1);
+    size_t i = 0;
+    bool joins_next, joins_last;
+
+    while (i < extents->n_free && extents->free[i].offset < offset)
+        i++;
+    extents->in_use -= size;
+    joins_last = i > 0 && extents->free[i - 1].offset + extents->free[i - 1].bytes == offset;
+    joins_next = i < extents->n_free && offset + size == extents->free[i].offset;
+    if (joins_last) {
+        extents->free[i - 1].bytes += size;
+        if (joins_next) {
+            extents->free[i - 1].bytes += extents->free[i].bytes;
+            remove_at(extents, i);
+        }
+        return;
+    }
+    if (joins_next) {
+        extents->free[i].offset = offset;
+        extents->free[i].bytes += size;
+        return;
+    }
+    /* one more gap than taken extents at most, so the array that init made is large enough */
+    if (extents->n_free >= extents->cap)
+        return;
+    memmove(&extents->free[i + 1], &extents->free[i],
+            (extents->n_free - i) * sizeof extents->free[0]);
+    extents->free[i] = (mr__extent){.offset = offset, .bytes = size};
+    extents->n_free++;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Memory for decodes that need more than a worker's standing allowance. What can never be met is
+ * refused at once; the rest is met oldest first, so that a large picture is not starved by small
+ * ones. A worker that waits here holds no grant, so those that hold one always finish.
+ */
+#include "base/clock.h"
+#include "proc/pool.h"
+#include "ring/need.h"
+#include "ring/wake.h"
+
+static void answer(mr__worker *worker, mr__grant_answer what)
+{
+    mr__need_grant(worker->control, worker->need_number, what);
+    mr__wake_ring(&worker->control->doorbell);
+    worker->need_bytes = 0;
+    if (worker->head != worker->tail)
+        worker->head_since_ns = mr__clock_ns(); /* its clock goes on */
+}
+
+void mr__grants_look(mr_pool *pool, mr__worker *worker)
+{
+    uint64_t bytes;
+
+    if (worker->state != MR__WORKER_READY ||
+        !mr__need_look(worker->control, &worker->need_number, &bytes))
+        return;
+    mr__grants_end(
+        pool, worker); /* the next item of a unit asks while the last one's grant still stands */
+    worker->need_bytes = bytes > 0 ? bytes : 1;
+    worker->need_since_ns = mr__clock_ns();
+    worker->head_since_ns = 0;
+    if (worker->need_bytes > pool->grant_total)
+        answer(worker, MR__GRANT_REFUSED);
+}
+
+static mr__worker *oldest_request(mr_pool *pool)
+{
+    mr__worker *oldest = NULL;
+    uint32_t i;
+
+    for (i = 0; i < pool->n_workers; i++) {
+        mr__worker *worker = &pool->workers[i];
+        if (worker->need_bytes > 0 && (!oldest || worker->need_since_ns < oldest->need_since_ns))
+            oldest = worker;
+    }
+    return oldest;
+}
+
+void mr__grants_answer(mr_pool *pool)
+{
+    mr__worker *worker;
+
+    while ((worker = oldest_request(pool)) != NULL) {
+        if (pool->closing) {
+            answer(worker, MR__GRANT_REQUEUE);
+            continue;
+        }
+        if (worker->need_bytes > pool->grant_free)
+            return;
+        worker->granted = worker->need_bytes;
+        pool->grant_free -= worker->granted;
+        pool->grants++;
+        answer(worker, MR__GRANT_GRANTED);
+    }
+}
+
+void mr__grants_end(mr_pool *pool, mr__worker *worker)
+{
+    pool->grant_free += worker->granted;
+    worker->granted = 0;
+    worker->need_bytes = 0;
+}

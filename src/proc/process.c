@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Starting, ending and reaping one worker process: see process.h. */
+#include "proc/process.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "ring/layout.h"
+
+/* Directory of a path, with its slash. */
+static void directory_of(char *path)
+{
+    char *slash = strrchr(path, '/');
+
+    if (slash)
+        slash[1] = '\0';
+    else
+        path[0] = '\0';
+}
+
+static bool runs(const char *dir, const char *name, char *out, size_t size)
+{
+    return mr__text_copy(out, size, dir) && mr__text_append(out, size, name) &&
+           access(out, X_OK) == 0;
+}
+
+mr_status mr__process_find(const char *path, char *out, size_t size, mr_error *err)
+{
+    const char *name = "millrace-worker";
+    char program[512] = "";
+    char library[512] = "";
+    Dl_info info;
+    ssize_t n;
+
+    if (!path)
+        path = secure_getenv("MILLRACE_WORKER");
+    if (path) {
+        if (runs(path, "", out, size))
+            return MR_OK;
+        return mr__error_errno(err, MR_E_ENV, errno, "worker %s", path);
+    }
+    n = readlink("/proc/self/exe", program, sizeof program - 1);
+    program[n > 0 ? n : 0] = '\0';
+    directory_of(program);
+    if (program[0] && runs(program, name, out, size))
+        return MR_OK;
+    if (dladdr((const void *)&mr__process_exec, &info) != 0 && info.dli_fname)
+        (void)mr__text_copy(library, sizeof library, info.dli_fname);
+    directory_of(library);
+    if (library[0] && runs(library, name, out, size))
+        return MR_OK;
+    if (runs(MR_WORKER_INSTALLED, "", out, size))
+        return MR_OK;
+    return mr__error_set(err, MR_E_ENV,
+                         "%s: not found in %s, %s or as %s; set MILLRACE_WORKER to its path", name,
+                         program, library, MR_WORKER_INSTALLED);
+}
+
+/* What of the environment a worker may see: how to find its libraries, and what sanitizers and
+ * tests read. */
+static void worker_environment(char **env, size_t max)
+{
+    static const char *const names[] = {"LD_LIBRARY_PATH=", "ASAN_OPTIONS=", "UBSAN_OPTIONS=",
+                                        "TSAN_OPTIONS=", "MILLRACE_FAILPOINTS="};
+    size_t n = 0, i, k;
+
+    for (i = 0; environ && environ[i]; i++)
+        for (k = 0; k < sizeof names / sizeof names[0]; k++)
+            if (strncmp(environ[i], names[k], strlen(names[k])) == 0 && n + 1 < max)
+                env[n++] = environ[i];
+    env[n] = NULL;
+}
+
+/*
+ * Moves the descriptors to their numbers. Two steps, since a source may sit on another's number:
+ * first all to numbers above the protocol's, then down.
+ */
+static int file_actions(posix_spawn_file_actions_t *actions, const mr__process_files *files,
+                        int *lifted)
+{
+    const int from[] = {files->control, files->slab, files->slots, files->event};
+    int i, rc;
+
+    rc = posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDONLY, 0);
+    if (rc == 0)
+        rc = posix_spawn_file_actions_addopen(actions, 1, "/dev/null", O_WRONLY, 0);
+    for (i = 0; i < 4 && rc == 0; i++) {
+        lifted[i] = fcntl(from[i], F_DUPFD_CLOEXEC, MR__FD_END + 8);
+        rc = lifted[i] < 0
+                 ? errno
+                 : posix_spawn_file_actions_adddup2(actions, lifted[i], MR__FD_CONTROL + i);
+    }
+    if (rc == 0)
+        rc = posix_spawn_file_actions_addclosefrom_np(actions, MR__FD_END);
+    return rc;
+}
+
+static int attributes(posix_spawnattr_t *attr)
+{
+    sigset_t none, all;
+    int rc;
+
+    (void)sigemptyset(&none);
+    (void)sigfillset(&all);
+    rc = posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    if (rc == 0)
+        rc = posix_spawnattr_setsigmask(attr, &none);
+    if (rc == 0)
+        rc = posix_spawnattr_setsigdefault(attr, &all);
+    return rc;
+}
+
+static mr_status exec_start(const char *path, const mr__process_files *files, mr__process *out,
+                            mr_error *err)
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attr;
+    int lifted[4] = {-1, -1, -1, -1}, rc, i;
+    char name[] = "millrace-worker", parent[16];
+    char *argv[] = {name, parent, NULL}, *env[8];
+    pid_t pid = -1;
+
+    *out = (mr__process){.fd = -1};
+    (void)snprintf(parent, sizeof parent, "%d", (int)getpid());
+    worker_environment(env, sizeof env / sizeof env[0]);
+    (void)posix_spawn_file_actions_init(&actions);
+    (void)posix_spawnattr_init(&attr);
+    rc = file_actions(&actions, files, lifted);
+    if (rc == 0)
+        rc = attributes(&attr);
+    if (rc == 0)
+        rc = posix_spawn(&pid, path, &actions, &attr, argv, env);
+    (void)posix_spawn_file_actions_destroy(&actions);
+    (void)posix_spawnattr_destroy(&attr);
+    for (i = 0; i < 4; i++)
+        if (lifted[i] >= 0)
+            (void)close(lifted[i]);
+    if (rc != 0)
+        return mr__error_errno(err, MR_E_ENV, rc, "start %s", path);
+    out->pid = (int)pid;
+    out->fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (out->fd >= 0)
+        return MR_OK;
+    rc = errno;
+    (void)kill(pid, SIGKILL);
+    (void)waitpid(pid, NULL, 0);
+    return mr__error_errno(err, MR_E_ENV, rc, "start %s: pidfd_open", path);
+}
+
+static void exec_kill(mr__process *process)
+{
+    if (process->fd >= 0)
+        (void)syscall(SYS_pidfd_send_signal, process->fd, SIGKILL, NULL, 0);
+}
+
+static mr__process_end exec_reap(mr__process *process)
+{
+    mr__process_end end = {0};
+    siginfo_t info = {0};
+
+    /* ECHILD: the host ignores SIGCHLD, or reaped it; then nothing is known but that it is gone */
+    if (waitid(P_PIDFD, (id_t)process->fd, &info, WEXITED) == 0 && info.si_pid != 0) {
+        end.known = true;
+        end.by_signal = info.si_code != CLD_EXITED;
+        end.value = info.si_status;
+    }
+    (void)close(process->fd);
+    *process = (mr__process){.fd = -1};
+    return end;
+}
+
+const mr__process_ops mr__process_exec = {
+    .start = exec_start,
+    .kill = exec_kill,
+    .reap = exec_reap,
+};
