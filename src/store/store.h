@@ -62,7 +62,8 @@ typedef struct mr__store_ops {
     /* Everything committed is complete on disk (headers, index); called once at the end of a run.
      */
     mr_status (*finish)(mr_store *store, mr_error *err);
-    /* Ledger of the collection of `begin`. NULL in stores without one. */
+    /* Ledger of the collection of `begin`. NULL in stores without one. `fact` and `id_owner` may
+     * run on one thread while another one commits. */
     mr_status (*fact)(mr_store *store, const char *key, mr__ledger_fact *out, mr_error *err);
     /* Source key under which `id` is stored, "" if it is not. */
     mr_status (*id_owner)(mr_store *store, const char *id, char *key, size_t size, mr_error *err);

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ingest: images -> embeddings -> collection. */
+#include "console.h"
+#include "run.h"
+
+int cli_ingest(const struct cli_args *args)
+{
+    struct cli_run run = {.store = cli_text(args, OPT_INTO), .embed = cli_text(args, OPT_EMBEDDER)};
+
+    if (!run.store)
+        return cli_usage(args->verb, "--into is missing: where the embeddings go");
+    run.store_name = run.store;
+    return cli_run(args, &run);
+}

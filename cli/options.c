@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one table of options. Parsing, help and messages about mistakes all come from it.
+ */
+#include "options.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "console.h"
+#include "text.h"
+
+#define RUNS    VERB_RUNS
+#define WORKING (VERB_RUNS | VERB_BENCH)
+
+const struct cli_option cli_options[OPT_COUNT] = {
+    [OPT_INTO] = {"into", 0, KIND_TEXT, GROUP_MAIN, VERB_INGEST, "STORE", NULL, 0, 0,
+                  "where the embeddings go: photos.mill (one file), npy:PATH, null: (default: "
+                  "$MILLRACE_STORE)"},
+    [OPT_OUT] = {"out", 0, KIND_TEXT, GROUP_MAIN, VERB_EMBED | VERB_PREPROCESS, "FILE", NULL, 0, 0,
+                 "file to write: NAME.npy (and NAME.npy.ids.jsonl beside it), or null: to measure"},
+    [OPT_PLAN] = {"plan", 0, KIND_TEXT, GROUP_MAIN, WORKING, "NAME|FILE", NULL, 0, 0,
+                  "preprocessing: a preset or a plan file (default: what the store remembers, else "
+                  "what the embedder needs)"},
+    [OPT_EMBEDDER] = {"embed", 0, KIND_TEXT, GROUP_MAIN, VERB_INGEST | VERB_EMBED | VERB_BENCH,
+                      "SPEC", NULL, 0, 0,
+                      "embedder: builtin, fake:DIM (default: what the store remembers, else "
+                      "builtin)"},
+    [OPT_COLLECTION] = {"collection", 0, KIND_TEXT, GROUP_MAIN,
+                        VERB_INGEST | VERB_SEARCH | VERB_REPORT, "NAME", NULL, 0, 0,
+                        "collection of the store (default: default)"},
+    [OPT_REFRESH] =
+        {"refresh", 0, KIND_CHOICE, GROUP_MAIN, VERB_INGEST, "WHEN", "auto|always|never", 0, 0,
+         "items that are stored already: again if they changed (auto, default), always, "
+         "never"},
+    [OPT_FORCE_PLAN] = {"force-plan", 0, KIND_FLAG, GROUP_MAIN, VERB_INGEST | VERB_SEARCH, NULL,
+                        NULL, 0, 0, "go on although the collection was made with another plan"},
+    [OPT_INDEX] = {"index", 0, KIND_TEXT, GROUP_MAIN, VERB_INGEST, "TYPE", NULL, 0, 0,
+                   "index of a new collection (default: FLAT)"},
+    [OPT_METRIC] = {"metric", 0, KIND_CHOICE, GROUP_MAIN, VERB_INGEST, "METRIC", "IP|L2|COSINE", 0,
+                    0, "metric of a new collection: IP (default), L2, COSINE"},
+    [OPT_IMAGE] = {"image", 0, KIND_TEXT, GROUP_MAIN, VERB_SEARCH, "FILE", NULL, 0, 0,
+                   "nearest to this picture"},
+    [OPT_ID] = {"id", 0, KIND_TEXT, GROUP_MAIN, VERB_SEARCH, "ID", NULL, 0, 0,
+                "nearest to this row of the collection"},
+    [OPT_VECTOR] = {"vector", 0, KIND_TEXT, GROUP_MAIN, VERB_SEARCH, "FILE.npy", NULL, 0, 0,
+                    "nearest to these vectors, float32 [D] or [Q,D]"},
+    [OPT_K] = {"k", 'k', KIND_COUNT, GROUP_MAIN, VERB_SEARCH, "N", NULL, 1, 16384,
+               "neighbours wanted, 1..16384 (default: 10)"},
+    [OPT_FAILED] = {"failed", 0, KIND_FLAG, GROUP_MAIN, VERB_REPORT, NULL, NULL, 0, 0,
+                    "only items that are not stored"},
+
+    [OPT_ID_FROM] = {"id-from", 0, KIND_CHOICE, GROUP_SOURCE, RUNS, "WHAT", "path|stem|sha256", 0,
+                     0, "ids are made from: path (default), stem, sha256"},
+    [OPT_ALL_FILES] = {"all-files", 0, KIND_FLAG, GROUP_SOURCE, WORKING, NULL, NULL, 0, 0,
+                       "directories: every regular file, not only image extensions"},
+    [OPT_FOLLOW] = {"follow", 0, KIND_FLAG, GROUP_SOURCE, WORKING, NULL, NULL, 0, 0,
+                    "directories: follow symbolic links found inside"},
+    [OPT_NUL] = {"null", '0', KIND_FLAG, GROUP_SOURCE, WORKING, NULL, NULL, 0, 0,
+                 "lists and stdin: names end with NUL, not newline"},
+
+    [OPT_ERROR_BUDGET] = {"error-budget", 0, KIND_BUDGET, GROUP_BAD, RUNS, "1%|N|none", NULL, 0, 0,
+                          "bad items that still make a success; N stops the run after more "
+                          "(default: 1%)"},
+    [OPT_ITEM_TIMEOUT] = {"item-timeout", 0, KIND_TIME, GROUP_BAD, WORKING, "TIME", NULL, 1,
+                          3600000, "deadline of one picture in a worker, 1ms..1h (default: 10s)"},
+    [OPT_MAX_PIXELS] = {"max-pixels", 0, KIND_COUNT, GROUP_BAD, WORKING, "N", NULL, 1,
+                        UINT64_C(1) << 32,
+                        "largest picture, width times height (default: "
+                        "178956970)"},
+    [OPT_MAX_BYTES] = {"max-bytes", 0, KIND_SIZE, GROUP_BAD, WORKING, "SIZE", NULL, 1,
+                       UINT64_C(1) << 40, "largest encoded picture (default: half the input slab)"},
+    [OPT_REQUIRE_SANDBOX] = {"require-sandbox", 0, KIND_FLAG, GROUP_BAD, WORKING | VERB_SEARCH,
+                             NULL, NULL, 0, 0, "refuse to run unless the sandbox is complete"},
+
+    [OPT_WORKERS] = {"workers", 0, KIND_AUTO, GROUP_SPEED, WORKING, "N|auto", NULL, 1, 256,
+                     "worker processes (default: auto, the CPUs that may be used)"},
+    [OPT_BATCH] = {"batch", 0, KIND_COUNT, GROUP_SPEED, WORKING, "N", NULL, 1, 4096,
+                   "pictures a batch, 1..4096 (default: 32)"},
+    [OPT_BATCH_WAIT] = {"batch-wait-ms", 0, KIND_COUNT, GROUP_SPEED, RUNS, "N", NULL, 0, 86400000,
+                        "a partial batch leaves after N ms; 0: only when full (default: 1000)"},
+    [OPT_MEMORY] = {"memory", 0, KIND_SIZE, GROUP_SPEED, WORKING, "SIZE", NULL, 1 << 20,
+                    UINT64_C(1) << 50, "budget for host and workers together (default: 512M)"},
+    [OPT_UNORDERED] = {"unordered", 0, KIND_FLAG, GROUP_SPEED, RUNS, NULL, NULL, 0, 0,
+                       "deliver batches as they complete, not in the order of the source"},
+
+    [OPT_JSON] = {"json", 0, KIND_FLAG, GROUP_OUTPUT, VERB_ALL, NULL, NULL, 0, 0,
+                  "the result as JSON, one object a line"},
+    [OPT_PROGRESS] = {"progress", 0, KIND_CHOICE, GROUP_OUTPUT, RUNS, "WHEN", "auto|always|never",
+                      0, 0, "progress line on stderr (default: auto, when it is a terminal)"},
+    [OPT_LOG_LEVEL] = {"log-level", 0, KIND_CHOICE, GROUP_OUTPUT, VERB_ALL, "LEVEL",
+                       "error|warn|info|debug", 0, 0, "messages on stderr (default: warn)"},
+    [OPT_LOG_FORMAT] = {"log-format", 0, KIND_CHOICE, GROUP_OUTPUT, VERB_ALL, "FORMAT", "text|json",
+                        0, 0, "of messages: text (default), json"},
+    [OPT_HELP] = {"help", 'h', KIND_FLAG, GROUP_OUTPUT, VERB_ALL, NULL, NULL, 0, 0, "this text"},
+};
+
+static bool parse_budget(const char *text, mr_error_budget *out)
+{
+    char *end;
+    uint64_t count;
+
+    if (strcmp(text, "none") == 0) {
+        *out = (mr_error_budget){.kind = MR_BUDGET_NONE};
+        return true;
+    }
+    if (cli_text_count(text, &count)) {
+        *out = (mr_error_budget){.kind = MR_BUDGET_COUNT, .value = (double)count};
+        return true;
+    }
+    if (!isdigit((unsigned char)*text) || strspn(text, "0123456789.") + 1 != strlen(text))
+        return false;
+    *out = (mr_error_budget){.kind = MR_BUDGET_PERCENT, .value = strtod(text, &end)};
+    return strcmp(end, "%") == 0 && out->value <= 100;
+}
+
+/* Position of `text` among "a|b|c"; offers each to `nearest`, whose names live in `names`. */
+static bool parse_choice(const char *choices, const char *text, uint64_t *out,
+                         struct cli_nearest *nearest, char names[4][16])
+{
+    uint64_t i;
+
+    for (i = 0; *choices && i < 4; i++) {
+        size_t n = strcspn(choices, "|");
+
+        (void)snprintf(names[i], sizeof names[i], "%.*s", (int)n, choices);
+        *out = i;
+        if (strcasecmp(names[i], text) == 0)
+            return true;
+        cli_nearest_offer(nearest, names[i]);
+        choices += n + (choices[n] == '|');
+    }
+    return false;
+}
+
+static bool in_range(const struct cli_option *option, uint64_t number)
+{
+    return number >= option->min && number <= option->max;
+}
+
+/* Says what is wrong with a value. `where`: "--batch" or "MILLRACE_BATCH". */
+static int bad_value(const struct cli_args *args, const struct cli_option *option,
+                     const char *where, const char *text, const char *hint)
+{
+    static const char *const wants[] = {
+        [KIND_FLAG] = "wanted 1 or 0",
+        [KIND_TEXT] = "wanted a value",
+        [KIND_COUNT] = "wanted a number",
+        [KIND_AUTO] = "wanted a number or auto",
+        [KIND_SIZE] = "wanted a size such as 512M",
+        [KIND_TIME] = "wanted a time such as 10s or 250ms",
+        [KIND_CHOICE] = "wanted one of",
+        [KIND_BUDGET] = "wanted a percentage such as 1%, a number of items, or none",
+    };
+    char shown[128], range[160] = "", near[64] = "";
+
+    cli_text_escape(shown, sizeof shown, text);
+    if (option->kind == KIND_CHOICE)
+        (void)snprintf(range, sizeof range, " %s", option->choices);
+    else if (option->kind == KIND_COUNT || option->kind == KIND_AUTO)
+        (void)snprintf(range, sizeof range, " from %llu to %llu", (unsigned long long)option->min,
+                       (unsigned long long)option->max);
+    if (hint)
+        (void)snprintf(near, sizeof near, "; did you mean %s?", hint);
+    return cli_usage(args->verb, "%s %s: %s%s%s", where, shown, wants[option->kind], range, near);
+}
+
+/* Parses one value into its place. */
+static int take_value(struct cli_args *args, enum cli_option_id id, const char *where,
+                      const char *text)
+{
+    const struct cli_option *option = &cli_options[id];
+    struct cli_value *value = &args->values[id];
+    struct cli_nearest nearest = {.typed = text};
+    char names[4][16];
+    uint64_t number = 0;
+    bool ok = true;
+
+    switch (option->kind) {
+    case KIND_FLAG:
+        number = strcmp(text, "0") != 0;
+        ok = strcmp(text, "1") == 0 || strcmp(text, "0") == 0;
+        break;
+    case KIND_TEXT:
+        ok = *text != '\0';
+        break;
+    case KIND_AUTO:
+        if (strcmp(text, "auto") == 0)
+            break;
+        /* fall through */
+    case KIND_COUNT:
+        ok = cli_text_count(text, &number) && in_range(option, number);
+        break;
+    case KIND_SIZE:
+        ok = cli_text_size(text, &number) && in_range(option, number);
+        break;
+    case KIND_TIME:
+        ok = cli_text_time(text, 1000, &number) && in_range(option, number);
+        break;
+    case KIND_CHOICE:
+        ok = parse_choice(option->choices, text, &number, &nearest, names);
+        break;
+    case KIND_BUDGET:
+        ok = parse_budget(text, &args->budget);
+        break;
+    }
+    if (!ok)
+        return bad_value(args, option, where, text, nearest.best);
+    *value = (struct cli_value){
+        .given = option->kind != KIND_FLAG || number == 1, .text = text, .number = number};
+    return CLI_OK;
+}
+
+static int unknown(const struct cli_args *args, const char *typed)
+{
+    struct cli_nearest nearest = {.typed = typed};
+    char shown[128];
+    size_t i;
+
+    cli_text_escape(shown, sizeof shown, typed);
+    for (i = 0; i < OPT_COUNT; i++) {
+        if (cli_options[i].verbs & args->verb->bit)
+            cli_nearest_offer(&nearest, cli_options[i].name);
+        else if (strcmp(cli_options[i].name, typed) == 0)
+            return cli_usage(args->verb, "--%s is no option of %s", shown, args->verb->name);
+    }
+    if (nearest.best)
+        return cli_usage(args->verb, "unknown option --%s; did you mean --%s?", shown,
+                         nearest.best);
+    return cli_usage(args->verb, "unknown option --%s", shown);
+}
+
+/* The option of this verb with that name or letter; OPT_COUNT if there is none. */
+static size_t find(const struct cli_args *args, const char *name, size_t n, char letter)
+{
+    size_t i;
+
+    for (i = 0; i < OPT_COUNT; i++) {
+        const struct cli_option *o = &cli_options[i];
+
+        if (!(o->verbs & args->verb->bit))
+            continue;
+        if (letter ? o->letter == letter : strlen(o->name) == n && strncmp(o->name, name, n) == 0)
+            return i;
+    }
+    return OPT_COUNT;
+}
+
+/* One option at argv[0]; `*used` arguments are consumed. */
+static int take_option(struct cli_args *args, int argc, char **argv, int *used)
+{
+    const char *word = argv[0], *value = NULL;
+    char where[80], name[64];
+    bool is_long = word[1] == '-';
+    size_t n = is_long ? strcspn(word + 2, "=") : 0, id;
+
+    *used = 1;
+    (void)snprintf(name, sizeof name, "%.*s", (int)(n < 60 ? n : 60), word + 2);
+    id = is_long ? find(args, word + 2, n, 0) : find(args, NULL, 0, word[1]);
+    if (id == OPT_COUNT && !is_long)
+        return cli_usage(args->verb, "unknown option -%c", isprint(word[1]) ? word[1] : '?');
+    if (id == OPT_COUNT)
+        return unknown(args, name);
+    if (is_long && word[2 + n] == '=')
+        value = word + 3 + n;
+    else if (!is_long && word[2])
+        value = word + 2;
+    (void)snprintf(where, sizeof where, is_long ? "--%s" : "-%.1s", is_long ? name : word + 1);
+    if (cli_options[id].kind == KIND_FLAG) {
+        if (value)
+            return cli_usage(args->verb, "%s takes no value", where);
+        return take_value(args, (enum cli_option_id)id, where, "1");
+    }
+    if (!value) {
+        if (argc < 2)
+            return cli_usage(args->verb, "%s wants a value: %s", where, cli_options[id].argument);
+        value = argv[1];
+        *used = 2;
+    }
+    return take_value(args, (enum cli_option_id)id, where, value);
+}
+
+/* MILLRACE_BATCH_WAIT_MS for --batch-wait-ms; --into and STORE share MILLRACE_STORE. */
+static int take_environment(struct cli_args *args)
+{
+    char name[64];
+    size_t i, c;
+
+    for (i = 0; i < OPT_COUNT; i++) {
+        const struct cli_option *o = &cli_options[i];
+        const char *text;
+        int rc;
+
+        if (args->values[i].given || !(o->verbs & args->verb->bit) || i == OPT_HELP)
+            continue;
+        (void)snprintf(name, sizeof name, "MILLRACE_%s", i == OPT_INTO ? "STORE" : o->name);
+        for (c = 0; name[c]; c++)
+            name[c] = (char)(name[c] == '-' ? '_' : toupper((unsigned char)name[c]));
+        text = getenv(name);
+        if (!text || !*text)
+            continue;
+        rc = take_value(args, (enum cli_option_id)i, name, text);
+        if (rc != CLI_OK)
+            return rc;
+    }
+    return CLI_OK;
+}
+
+int cli_args_parse(struct cli_args *args, const struct cli_verb *verb, int argc, char **argv)
+{
+    bool only_names = false;
+    int i = 0, used = 1, rc = CLI_OK;
+
+    *args = (struct cli_args){.verb = verb, .budget = {.kind = MR_BUDGET_PERCENT, .value = 1}};
+    args->names = calloc((size_t)argc + 1, sizeof *args->names);
+    if (!args->names)
+        return cli_fail(verb, CLI_ENVIRONMENT, "out of memory");
+    for (i = 0; i < argc && rc == CLI_OK; i += used) {
+        used = 1;
+        if (only_names || argv[i][0] != '-' || !argv[i][1])
+            args->names[args->n_names++] = argv[i];
+        else if (strcmp(argv[i], "--") == 0)
+            only_names = true;
+        else
+            rc = take_option(args, argc - i, argv + i, &used);
+    }
+    if (rc == CLI_OK && !cli_given(args, OPT_HELP))
+        rc = take_environment(args);
+    return rc;
+}
+
+void cli_args_fini(struct cli_args *args)
+{
+    free(args->names);
+    *args = (struct cli_args){0};
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What ingest, embed and preprocess have in common: a pipeline, watched. */
+#ifndef MILLRACE_CLI_RUN_H
+#define MILLRACE_CLI_RUN_H
+
+#include "options.h"
+
+/* The parts in which the three differ. */
+struct cli_run {
+    const char *store;      /* specification for the library */
+    const char *store_name; /* as the user knows it */
+    const char *embed;      /* NULL: the library's choice */
+    const char *plan;       /* default when --plan is not given; may be NULL */
+    bool no_ledger;
+};
+
+/* Runs it to the end and prints the summary; returns the exit status. */
+int cli_run(const struct cli_args *args, const struct cli_run *run);
+
+/* Stream options as the command line has them. Used by bench too. */
+void cli_stream_options(const struct cli_args *args, mr_stream_options *out);
+void cli_source_options(const struct cli_args *args, mr_source_options *out);
+
+/* "npy:FILE" or "null:" for --out; false after the mistake was told, with the status to exit by. */
+bool cli_out_spec(const struct cli_args *args, char *spec, size_t size, int *status);
+
+#endif

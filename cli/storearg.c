@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* STORE: a name on the command line, else $MILLRACE_STORE. */
+#include "storearg.h"
+
+#include <stdlib.h>
+
+#include "console.h"
+
+int cli_store_open(const struct cli_args *args, size_t first, mr_store **out, size_t *used)
+{
+    const char *spec = args->n_names > first ? args->names[first] : getenv("MILLRACE_STORE");
+    mr_store_options options;
+    mr_error err = {0};
+    mr_status status;
+
+    *used = args->n_names > first;
+    if (!spec || !*spec)
+        return cli_usage(args->verb, "no STORE");
+    mr_store_options_init(&options);
+    options.read_only = true;
+    options.must_exist = true;
+    options.logger = cli_console_logger();
+    status = mr_store_open(spec, &options, out, &err);
+    return status == MR_OK ? CLI_OK : cli_fail_error(args->verb, status, &err);
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The whole flow, on one screen: source -> admission -> stream (fetch, workers, batches) -> embed
+ * -> store and ledger.
+ *
+ *   feeder thread (of the stream)   mr__admit_next: what enters
+ *   the caller's thread             mr_pipeline_run: batch -> vectors -> record
+ *   store thread (mr__sink)         record -> rows and ledger entries, one commit a batch
+ *   meter thread                    progress, peak memory
+ *
+ * An item counts once its batch is acknowledged by the store, never before.
+ */
+#include "millrace/pipeline.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "pipeline/run.h"
+
+void mr_pipeline_options_init(mr_pipeline_options *options)
+{
+    *options = (mr_pipeline_options){
+        .collection = "default",
+        .metric = MR_METRIC_IP,
+        .index = "FLAT",
+        .refresh = MR_REFRESH_AUTO,
+        .budget = {.kind = MR_BUDGET_PERCENT, .value = 1},
+    };
+    mr_stream_options_init(&options->stream);
+}
+
+static void on_committed(void *cookie, const mr__record *record, double seconds)
+{
+    mr_pipeline *p = cookie;
+
+    mr__tally_committed(&p->tally, record, seconds);
+}
+
+/* The store is broken: nothing more needs to be decoded. */
+static void on_failed(void *cookie)
+{
+    mr_pipeline *p = cookie;
+
+    mr__admit_stop(&p->admit);
+}
+
+static mr_status begin_store(mr_pipeline *p, const mr_pipeline_options *options, mr_error *err)
+{
+    const mr_plan *plan = p->choice.plan;
+    mr__collection_spec spec = {
+        .name = options->collection ? options->collection : "default",
+        .plan_name = p->choice.plan_name,
+        .plan_text = mr_plan_text(plan),
+        .fingerprint = mr_plan_fingerprint(plan),
+        .embedder = p->choice.embedder ? p->choice.info.spec : "none",
+        .index = options->index,
+        .metric = options->metric,
+        .row = mr_plan_row_shape(plan),
+        .dim = p->choice.info.dim,
+        .force_plan = options->force_plan,
+        .with_ledger = !options->no_ledger && mr__store_has_ledger(p->store),
+    };
+
+    if (p->choice.embedder)
+        spec.row = (mr_row_shape){.dtype = MR_DTYPE_F32,
+                                  .channels = spec.dim,
+                                  .height = 1,
+                                  .width = 1,
+                                  .bytes = spec.dim * sizeof(float)};
+    return mr__store_begin(p->store, &spec, err);
+}
+
+static mr_status open_store(mr_pipeline *p, const mr_pipeline_options *options, mr_error *err)
+{
+    mr_store_options store;
+    mr_status status;
+
+    mr_store_options_init(&store);
+    store.ledger = options->ledger;
+    store.logger = options->stream.pool.logger;
+    status = mr_store_open(options->store, &store, &p->store, err);
+    if (status == MR_OK)
+        status = mr__choice_open(options, p->store, &p->choice, err);
+    if (status == MR_OK)
+        status = begin_store(p, options, err);
+    return status;
+}
+
+static mr_status open_admission(mr_pipeline *p, const mr_pipeline_options *options, mr_error *err)
+{
+    bool ledger = !options->no_ledger && mr__store_has_ledger(p->store);
+    mr__admit_options admit = {
+        .source = p->source,
+        .store = ledger ? p->store : NULL,
+        .fingerprint = mr_plan_fingerprint(p->choice.plan),
+        .refresh = options->refresh,
+        .ids = MR__ADMIT_IDS,
+    };
+    mr_status status = mr__admit_init(&p->admit, &admit, err);
+
+    if (status == MR_OK)
+        status = mr_source_from_callback(mr__admit_next, mr__admit_stop, NULL, &p->admit,
+                                         &p->admitted, err);
+    return status;
+}
+
+static mr_status open_sink(mr_pipeline *p, const mr_pipeline_options *options, mr_error *err)
+{
+    mr__sink_options sink = {
+        .store = p->store,
+        .batch = options->stream.batch ? options->stream.batch : 32,
+        .dim = p->choice.info.dim,
+        .committed = on_committed,
+        .failed = on_failed,
+        .cookie = p,
+    };
+
+    return mr__sink_open(&sink, &p->sink, err);
+}
+
+mr_status mr_pipeline_open(mr_source *source, const mr_pipeline_options *options, mr_pipeline **out,
+                           mr_error *err)
+{
+    mr_pipeline *p;
+    mr_status status;
+
+    *out = NULL;
+    if (!source || !options->store)
+        return mr__error_set(err, MR_E_INVALID, "pipeline: a source and a store are needed");
+    p = calloc(1, sizeof *p);
+    if (!p)
+        return mr__error_no_memory(err, "pipeline");
+    p->source = source;
+    p->progress = options->progress;
+    p->progress_cookie = options->progress_cookie;
+    p->logger = options->stream.pool.logger;
+    p->fetchers = options->stream.fetch_threads ? options->stream.fetch_threads : 2;
+    p->opened_ns = mr__clock_ns();
+    p->process_start_ms = mr__process_start_ms();
+    mr__tally_init(&p->tally);
+
+    status = mr__budget_init(&p->budget, &options->budget, err);
+    if (status == MR_OK)
+        status = mr__choice_check(options, err);
+    if (status == MR_OK)
+        status = open_store(p, options, err);
+    if (status == MR_OK)
+        status = open_admission(p, options, err);
+    if (status == MR_OK)
+        status = open_sink(p, options, err);
+    if (status == MR_OK)
+        status =
+            mr_stream_open(p->admitted, p->choice.plan, NULL, &options->stream, &p->stream, err);
+    if (status != MR_OK)
+        mr_pipeline_close(&p);
+    *out = p;
+    return status;
+}
+
+/* Counts the batch against the budget; a budget in items ends the source once it is spent. */
+static void judge(mr_pipeline *p, const mr_batch *batch)
+{
+    uint32_t i;
+
+    for (i = 0; i < batch->n_ok; i++)
+        mr__budget_note(&p->budget, false);
+    for (i = 0; i < batch->n_failed; i++)
+        mr__budget_note(&p->budget, batch->failures[i].code != MR_CODE_DUPLICATE_ID);
+    if (mr__budget_spent(&p->budget))
+        mr__admit_stop(&p->admit);
+}
+
+static mr_status embed(mr_pipeline *p, const mr_batch *batch, mr__record *record, float *ms,
+                       mr_error *err)
+{
+    uint64_t before = mr__clock_ns();
+    double seconds;
+
+    *ms = 0;
+    if (!p->choice.embedder || batch->n_ok == 0)
+        return MR_OK;
+    if (mr_embedder_run(p->choice.embedder, batch->data, batch->n_ok, record->vectors, err) !=
+        MR_OK)
+        return mr__error_wrap(err, "embed: batch %llu", (unsigned long long)batch->index);
+    seconds = (double)(mr__clock_ns() - before) / 1e9;
+    mr__tally_embedded(&p->tally, seconds);
+    *ms = (float)(seconds * 1e3 / batch->n_ok);
+    return MR_OK;
+}
+
+/* Takes the next batch and hands it to the store. The slot is given back as soon as its vectors
+ * are made. */
+static mr_status next_batch(mr_pipeline *p, mr_error *err)
+{
+    mr__record_facts facts = {.fingerprint = mr_plan_fingerprint(p->choice.plan)};
+    mr__record *record = NULL;
+    mr_batch *batch = NULL;
+    mr_status status = mr__sink_get(p->sink, &record, err);
+
+    if (status == MR_OK)
+        status = mr_stream_next(p->stream, -1, &batch, err);
+    if (status != MR_OK)
+        goto done;
+    if (p->first_batch_ms <= 0)
+        p->first_batch_ms = mr__boot_ms() - p->process_start_ms;
+    judge(p, batch);
+    status = embed(p, batch, record, &facts.ms_embed, err);
+    if (status == MR_OK)
+        status = mr__record_fill(record, batch, &facts, err);
+    if (status != MR_OK)
+        goto done;
+    if (record->held)
+        batch = NULL; /* the record's until it is committed */
+    mr_batch_release(&batch);
+    mr__sink_put(p->sink, record);
+    record = NULL;
+done:
+    mr_batch_release(&batch);
+    if (record)
+        mr__sink_give_back(p->sink, record);
+    return status;
+}
+
+mr_status mr_pipeline_run(mr_pipeline *p, mr_summary *out, mr_error *err)
+{
+    mr_error stored = {0};
+    mr_status status, drained;
+
+    *out = (mr_summary){0};
+    if (p->ran)
+        return mr__error_set(err, MR_E_INVALID, "pipeline: it runs once");
+    p->ran = true;
+    mr__meter_start(p);
+    do
+        status = next_batch(p, err);
+    while (status == MR_OK);
+    if (status != MR_EOF)
+        mr__admit_stop(&p->admit);
+
+    /* what was embedded before an error is still worth storing */
+    drained = mr__sink_drain(p->sink, &stored);
+    if (drained == MR_OK)
+        drained = mr__store_finish(p->store, &stored);
+    mr__meter_stop(p);
+    mr__run_summary(p, out);
+    if (status != MR_EOF)
+        return status;
+    if (drained != MR_OK && err)
+        *err = stored;
+    return drained;
+}
+
+void mr_pipeline_stop(mr_pipeline *p)
+{
+    atomic_store(&p->interrupted, true);
+    mr__admit_stop(&p->admit);
+}
+
+void mr_pipeline_close(mr_pipeline **pipeline)
+{
+    mr_pipeline *p = *pipeline;
+
+    if (!p)
+        return;
+    if (p->admit.seen)
+        mr__admit_stop(&p->admit);
+    mr__sink_close(&p->sink); /* before the stream: it may hold a batch */
+    if (p->stream)
+        mr_stream_close(&p->stream);
+    mr_source_close(&p->admitted);
+    mr__admit_fini(&p->admit);
+    mr__choice_close(&p->choice);
+    if (p->store)
+        mr_store_close(&p->store);
+    mr__tally_fini(&p->tally);
+    free(p);
+    *pipeline = NULL;
+}
