@@ -1,10 +1,157 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command. */
+/* The command: a table of verbs. */
+#include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
-#include "millrace/millrace.h"
+#include "console.h"
+#include "options.h"
+#include "out.h"
+#include "text.h"
 
-int main(void)
+#define SOURCE_TEXT                                                                                \
+    "SOURCE is a file, a directory (recursive; image extensions), @list.txt or - for stdin (one\n" \
+    "name a line). It is read as a stream: a pipe that stays open is fine.\n"
+
+const struct cli_verb cli_verbs[] = {
+    {"ingest", VERB_INGEST, "SOURCE... --into STORE [OPTION]...",
+     "images -> embeddings -> collection; resumes by itself",
+     "Embeds every picture and stores the vectors. What is stored and unchanged is skipped, so "
+     "the\n"
+     "same command after an interruption finishes the rest. Bad pictures are recorded with their\n"
+     "reason and never stop the run.\n\n" SOURCE_TEXT,
+     "  millrace ingest photos --into photos.mill\n"
+     "  millrace ingest @list.txt --into photos.mill --error-budget 5%\n"
+     "  find . -name '*.jpg' -print0 | millrace ingest - -0 --into photos.mill --json\n",
+     cli_ingest},
+    {"embed", VERB_EMBED, "SOURCE... --out FILE.npy [OPTION]...", "images -> embeddings in a file",
+     "Writes float32 [N,D], L2-normalised, and FILE.npy.ids.jsonl with one line a row.\n"
+     "\n" SOURCE_TEXT,
+     "  millrace embed photos --out photos.npy\n"
+     "  millrace embed @list.txt --out photos.npy --plan openai/clip-vit-base-patch32@openclip\n",
+     cli_embed},
+    {"preprocess", VERB_PREPROCESS, "SOURCE... --out FILE.npy [OPTION]...",
+     "images -> tensors in a file",
+     "Writes the tensors that a model gets, [N,C,H,W] or as the plan says, and\n"
+     "FILE.npy.ids.jsonl with one line a row. --out null: only measures.\n"
+     "\n" SOURCE_TEXT,
+     "  millrace preprocess photos --plan openai/clip-vit-base-patch32@openclip --out clip.npy\n"
+     "  millrace preprocess photos --out null: --json\n",
+     cli_preprocess},
+    {"search", VERB_SEARCH, "STORE (--image FILE | --id ID | --vector FILE.npy) [OPTION]...",
+     "nearest pictures",
+     "A picture is preprocessed and embedded the way that the collection remembers.\n",
+     "  millrace search photos.mill --image query.jpg -k 5\n"
+     "  millrace search photos.mill --id photos/a.jpg --json\n"
+     "  millrace search photos.mill --vector queries.npy\n",
+     cli_search},
+    {"collection", VERB_COLLECTION, "list|stats STORE [NAME] [OPTION]...", "what a store holds",
+     "list: a line for each collection; stats: everything that is known of it.\n",
+     "  millrace collection list photos.mill\n"
+     "  millrace collection stats photos.mill default --json\n",
+     cli_collection},
+    {"report", VERB_REPORT, "STORE [OPTION]...", "what happened to every item",
+     "Items in the order in which they were recorded.\n",
+     "  millrace report photos.mill --failed\n"
+     "  millrace report photos.mill --json | jq -r .code | sort | uniq -c\n",
+     cli_report},
+    {"plan", VERB_PLAN, "[NAME|FILE] [OPTION]...", "list presets; print one resolved plan",
+     "Without a name: the presets. With one: the plan as canonical text, of which the fingerprint\n"
+     "is the hash. The text is a file that --plan takes back.\n",
+     "  millrace plan\n"
+     "  millrace plan openai/clip-vit-base-patch32@openclip > clip.plan\n"
+     "  millrace plan letterbox:640x640 --json\n",
+     cli_plan},
+    {"doctor", VERB_DOCTOR, "[OPTION]...", "is this machine fit: sandbox, CPU, libraries",
+     "Starts a worker and asks it. Exit status 3 if something is missing.\n",
+     "  millrace doctor\n"
+     "  millrace doctor --json\n",
+     cli_doctor},
+    {"bench", VERB_BENCH, "[SOURCE]... [OPTION]...", "measures the stages on this machine",
+     "Measures with the given pictures: the time from process start to the first batch, each "
+     "stage,\n"
+     "a whole ingest into a temporary store, and searches in it. Without SOURCE: "
+     "build/corpus.\n\n" SOURCE_TEXT,
+     "  millrace bench photos\n"
+     "  millrace bench photos --workers 2 --json\n",
+     cli_bench},
+};
+const size_t cli_n_verbs = sizeof cli_verbs / sizeof cli_verbs[0];
+
+static const struct cli_verb *find_verb(const char *name)
 {
-    return printf("millrace %s\n", mr_version()) < 0;
+    size_t i;
+
+    for (i = 0; i < cli_n_verbs; i++)
+        if (strcmp(cli_verbs[i].name, name) == 0)
+            return &cli_verbs[i];
+    return NULL;
+}
+
+static int unknown_verb(const char *name)
+{
+    struct cli_nearest nearest = {.typed = name};
+    char shown[128];
+    size_t i;
+
+    cli_text_escape(shown, sizeof shown, name);
+    for (i = 0; i < cli_n_verbs; i++)
+        cli_nearest_offer(&nearest, cli_verbs[i].name);
+    if (nearest.best)
+        return cli_usage(NULL, "unknown verb %s; did you mean %s?", shown, nearest.best);
+    return cli_usage(NULL, "unknown verb %s", shown);
+}
+
+static int help(int argc, char **argv)
+{
+    const struct cli_verb *verb;
+
+    if (argc == 0) {
+        cli_help();
+        return cli_out_finish(NULL, CLI_OK);
+    }
+    verb = find_verb(argv[0]);
+    if (!verb)
+        return unknown_verb(argv[0]);
+    cli_help_verb(verb);
+    return cli_out_finish(verb, CLI_OK);
+}
+
+static int run_verb(const struct cli_verb *verb, int argc, char **argv)
+{
+    struct cli_args args;
+    int status = cli_args_parse(&args, verb, argc, argv);
+
+    if (status == CLI_OK && cli_given(&args, OPT_HELP)) {
+        cli_help_verb(verb);
+        status = cli_out_finish(verb, CLI_OK);
+    } else if (status == CLI_OK) {
+        cli_console_open(&args);
+        status = verb->run(&args);
+    }
+    cli_args_fini(&args);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    const struct cli_verb *verb;
+
+    /* a reader that leaves is an error of write(), which is handled where it happens */
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (argc < 2) {
+        (void)cli_usage(NULL, "no verb");
+        return CLI_USAGE;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("millrace %s\n", mr_version());
+        return cli_out_finish(NULL, CLI_OK);
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0)
+        return help(argc - 2, argv + 2);
+    if (argv[1][0] == '-')
+        return cli_usage(NULL, "unknown option %.40s before the verb", argv[1]);
+    verb = find_verb(argv[1]);
+    return verb ? run_verb(verb, argc - 2, argv + 2) : unknown_verb(argv[1]);
 }
