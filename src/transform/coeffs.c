@@ -155,13 +155,17 @@ void mr__coeffs_measure(const mr__coeffs_key *key, mr__coeffs_span *out)
         out->max_taps = 1;
         return;
     }
+    /* first and last never decrease from one output to the next */
     out->lo = bounds(key, &a, key->from, &taps);
     out->hi = bounds(key, &a, key->from + key->count - 1, &taps);
     out->hi += taps;
-    /* no output has more than its window holds, nor more than there is */
-    out->max_taps = (uint32_t)(ceil(a.support)) * 2 + 1;
-    if (out->max_taps > out->hi - out->lo)
-        out->max_taps = out->hi - out->lo;
+    /* counted, not bounded by 2 * ceil(S) + 1: one tap less can be a whole group less */
+    out->max_taps = 1;
+    for (uint32_t i = 0; i < key->count; i++) {
+        (void)bounds(key, &a, key->from + i, &taps);
+        if (taps > out->max_taps)
+            out->max_taps = taps;
+    }
 }
 
 /* ---- one table ---- */

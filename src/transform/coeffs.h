@@ -35,14 +35,14 @@ typedef struct mr__coeffs {
     const double *exact;    /* MR__COEFFS_DOUBLE only */
 } mr__coeffs;
 
-/* Sources [lo, hi) that outputs from..from+count-1 read, and a bound of the taps of one. */
+/* Sources [lo, hi) that outputs from..from+count-1 read, and the most taps that one has. */
 typedef struct mr__coeffs_span {
     uint32_t lo, hi, max_taps;
 } mr__coeffs_span;
 
 void mr__coeffs_measure(const mr__coeffs_key *key, mr__coeffs_span *out);
 
-/* Upper bound of the memory of a table. */
+/* Memory of a table, with what making it takes. */
 size_t mr__coeffs_bytes(const mr__coeffs_key *key);
 
 typedef struct mr__coeffs_cache mr__coeffs_cache;

@@ -9,19 +9,26 @@
 /* Byte rows handed to a kernel may be read and written up to the next multiple of this. */
 #define MR__ROW_UNIT 64u
 
+/* One row as a plane of 16-bit values for each channel, `stride` values apart. */
+typedef struct mr__planes {
+    int16_t *values;
+    size_t stride;
+    uint32_t channels; /* 1..4 */
+} mr__planes;
+
 typedef struct mr__kernels {
     const char *name;
 
-    /* `n` interleaved pixels to one plane of 16-bit values for each channel, `stride` values apart.
-     */
-    void (*split)(const uint8_t *row, uint32_t n, uint32_t channels, int16_t *planes,
-                  size_t stride);
+    /* `n` interleaved pixels to planes. */
+    void (*split)(const uint8_t *row, uint32_t n, const mr__planes *out);
 
     /*
-     * One plane of one row, from `x0` on, to the outputs of a MR__COEFFS_ROWS table. Reads
-     * `stride` values from the first of each output; writes count rounded up to four bytes.
+     * The planes of one row, which begin at column `x0`, to the outputs of a MR__COEFFS_ROWS
+     * table, one plane of bytes for each. Reads `stride` values of the table from the first of
+     * each output; writes count rounded up to four bytes.
      */
-    void (*horizontal)(const int16_t *plane, uint32_t x0, const mr__coeffs *coeffs, uint8_t *out);
+    void (*horizontal)(const mr__planes *in, uint32_t x0, const mr__coeffs *coeffs, uint8_t *out,
+                       size_t out_stride);
 
     /*
      * Output `index` of a MR__COEFFS_PAIRS table from its rows of `n` bytes, in order; rows has

@@ -16,82 +16,115 @@
 
 #define ROUNDING (1 << (MR__WEIGHT_BITS - 1))
 
-static void split_3(const uint8_t *restrict row, uint32_t n, int16_t *restrict planes,
-                    size_t stride)
+static void split_rgb(const uint8_t *row, uint32_t n, int16_t *planes, size_t stride)
 {
-    int16_t *restrict a = planes, *restrict b = planes + stride, *restrict c = planes + 2 * stride;
+    int16_t *a = planes, *b = planes + stride, *c = planes + 2 * stride;
+    uint32_t i = 0;
 
-    for (uint32_t i = 0; i < n; i++) {
+    for (; i + MR__SPLIT_PIXELS <= n; i += MR__SPLIT_PIXELS)
+        mr__split_rgb(row + 3 * (size_t)i, a + i, b + i, c + i);
+    for (; i < n; i++) {
         a[i] = row[3 * (size_t)i];
         b[i] = row[3 * (size_t)i + 1];
         c[i] = row[3 * (size_t)i + 2];
     }
 }
 
-static void split(const uint8_t *row, uint32_t n, uint32_t channels, int16_t *planes, size_t stride)
+static void split(const uint8_t *row, uint32_t n, const mr__planes *out)
 {
-    if (channels == 3) {
-        split_3(row, n, planes, stride);
+    if (out->channels == 3) {
+        split_rgb(row, n, out->values, out->stride);
         return;
     }
-    for (uint32_t c = 0; c < channels; c++) {
-        int16_t *plane = planes + c * stride;
+    for (uint32_t c = 0; c < out->channels; c++) {
+        int16_t *plane = out->values + c * out->stride;
 
         for (uint32_t i = 0; i < n; i++)
-            plane[i] = row[(size_t)i * channels + c];
+            plane[i] = row[(size_t)i * out->channels + c];
     }
 }
 
-/* The sum of one output, still spread over four lanes. */
-static inline mr__i32x4 weigh(const int16_t *p, const int16_t *w, uint32_t stride, uint32_t groups)
+/* Four outputs of a plane: rounded, clamped, stored. */
+static inline void store_four(uint8_t *out, const mr__i32x4 sums[4])
 {
-    mr__i32x4 lo = {0, 0, 0, 0}, hi = {0, 0, 0, 0};
+    const mr__i32x4 rounding = {ROUNDING, ROUNDING, ROUNDING, ROUNDING};
+
+    mr__store_u8x4(out, (mr__sums(sums) + rounding) >> MR__WEIGHT_BITS);
+}
+
+/*
+ * Output q of four, of each of `channels` planes, its sums still spread over four lanes. The
+ * weights are loaded once for all planes.
+ */
+static inline __attribute__((always_inline)) void weigh(const int16_t *p, size_t stride,
+                                                        uint32_t channels, const int16_t *w,
+                                                        uint32_t groups, mr__i32x4 sums[3][4],
+                                                        uint32_t q)
+{
+    mr__i32x4 lo[3] = {{0}}, hi[3] = {{0}};
 
     for (uint32_t g = 0; g < groups; g++) {
-        mr__i16x8 pixels = mr__load_i16x8(p + 8 * g);
+        mr__i16x8 wlo = mr__load_aligned(w + 8 * g);
+        mr__i16x8 whi = mr__load_aligned(w + 8 * (groups + g));
 
-        lo += mr__madd(pixels, mr__load_i16x8(w + 8 * g));
-        hi += mr__madd(pixels, mr__load_i16x8(w + stride + 8 * g));
+        for (uint32_t c = 0; c < channels; c++) {
+            mr__i16x8 pixels = mr__load_i16x8(p + c * stride + 8 * g);
+
+            lo[c] += mr__madd(pixels, wlo);
+            hi[c] += mr__madd(pixels, whi);
+        }
     }
-    return lo + (hi << MR__DIGIT_BITS);
+    for (uint32_t c = 0; c < channels; c++)
+        sums[c][q] = lo[c] + (hi[c] << MR__DIGIT_BITS);
 }
 
-/* Inlined with a constant number of groups where that is small. */
-static inline __attribute__((always_inline)) void horizontal_groups(const int16_t *plane,
-                                                                    uint32_t x0,
-                                                                    const mr__coeffs *coeffs,
-                                                                    uint8_t *out, uint32_t groups)
+/* `channels` planes (1 or 3) at once; inlined with constant channels, and groups where few. */
+static inline __attribute__((always_inline)) void
+horizontal_groups(const mr__planes *in, uint32_t x0, const mr__coeffs *coeffs, uint8_t *out,
+                  size_t out_stride, uint32_t channels, uint32_t groups)
 {
     const uint32_t *first = coeffs->first;
     const int16_t *w = coeffs->weights;
-    const uint32_t stride = groups * 8, count = coeffs->key.count;
-    const mr__i32x4 rounding = {ROUNDING, ROUNDING, ROUNDING, ROUNDING};
+    const uint32_t count = coeffs->key.count;
 
     for (uint32_t x = 0; x < count; x += 4) {
-        mr__i32x4 sums[4];
+        mr__i32x4 sums[3][4];
 
-        for (uint32_t q = 0; q < 4; q++)
-            sums[q] = weigh(plane + (first[x + q] - x0), w + (size_t)(x + q) * 2 * stride, stride,
-                            groups);
-        mr__store_u8x4(out + x, (mr__sums(sums) + rounding) >> MR__WEIGHT_BITS);
+        for (uint32_t q = 0; q < 4; q++, w += 16 * (size_t)groups)
+            weigh(in->values + (first[x + q] - x0), in->stride, channels, w, groups, sums, q);
+        for (uint32_t c = 0; c < channels; c++)
+            store_four(out + c * out_stride + x, sums[c]);
     }
 }
 
-static void horizontal(const int16_t *plane, uint32_t x0, const mr__coeffs *coeffs, uint8_t *out)
+static inline __attribute__((always_inline)) void
+horizontal_planes(const mr__planes *in, uint32_t x0, const mr__coeffs *coeffs, uint8_t *out,
+                  size_t out_stride, uint32_t channels)
 {
-    switch (coeffs->stride / 8) {
-    case 1:
-        horizontal_groups(plane, x0, coeffs, out, 1);
+    const uint32_t groups = coeffs->stride / 8;
+
+    if (groups == 1)
+        horizontal_groups(in, x0, coeffs, out, out_stride, channels, 1);
+    else if (groups == 2)
+        horizontal_groups(in, x0, coeffs, out, out_stride, channels, 2);
+    else if (groups == 3)
+        horizontal_groups(in, x0, coeffs, out, out_stride, channels, 3);
+    else
+        horizontal_groups(in, x0, coeffs, out, out_stride, channels, groups);
+}
+
+static void horizontal(const mr__planes *in, uint32_t x0, const mr__coeffs *coeffs, uint8_t *out,
+                       size_t out_stride)
+{
+    mr__planes one = *in;
+
+    if (in->channels == 3) {
+        horizontal_planes(in, x0, coeffs, out, out_stride, 3);
         return;
-    case 2:
-        horizontal_groups(plane, x0, coeffs, out, 2);
-        return;
-    case 3:
-        horizontal_groups(plane, x0, coeffs, out, 3);
-        return;
-    default:
-        horizontal_groups(plane, x0, coeffs, out, coeffs->stride / 8);
-        return;
+    }
+    for (uint32_t c = 0; c < in->channels; c++) {
+        one.values = in->values + c * in->stride;
+        horizontal_planes(&one, x0, coeffs, out + c * out_stride, out_stride, 1);
     }
 }
 

@@ -29,6 +29,12 @@ static inline mr__i16x8 mr__load_i16x8(const int16_t *at)
     return v;
 }
 
+/* The same from an address that is a multiple of 16. */
+static inline mr__i16x8 mr__load_aligned(const int16_t *at)
+{
+    return mr__load_i16x8(__builtin_assume_aligned(at, 16));
+}
+
 /* Lane i: a[2i] * b[2i] + a[2i+1] * b[2i+1]. */
 static inline mr__i32x4 mr__madd(mr__i16x8 a, mr__i16x8 b)
 {
@@ -108,6 +114,45 @@ static inline void mr__load_pairs(const uint8_t *a, const uint8_t *b, mr__i16x8 
             out[q][2 * i] = a[4 * q + i];
             out[q][2 * i + 1] = b[4 * q + i];
         }
+#endif
+}
+
+#define MR__SPLIT_PIXELS 16
+
+/*
+ * Sixteen interleaved pixels of three bytes to three rows of 16-bit values.
+ *
+ * Zipping the first 24 of 48 bytes with the last 24 moves byte i to place 2i mod 47; four times
+ * over that is 16i mod 47, and byte 3p + c lands on 48p + 16c = p + 16c.
+ */
+static inline void mr__split_rgb(const uint8_t *in, int16_t *a, int16_t *b, int16_t *c)
+{
+#if MR__LANES_SSE2
+    __m128i x = _mm_loadu_si128((const __m128i *)(const void *)in);
+    __m128i y = _mm_loadu_si128((const __m128i *)(const void *)(in + 16));
+    __m128i z = _mm_loadu_si128((const __m128i *)(const void *)(in + 32));
+    __m128i zero = _mm_setzero_si128();
+
+    for (int step = 0; step < 4; step++) {
+        __m128i first = _mm_unpacklo_epi8(x, _mm_unpackhi_epi64(y, y));
+        __m128i second = _mm_unpacklo_epi8(_mm_unpackhi_epi64(x, x), z);
+
+        z = _mm_unpacklo_epi8(y, _mm_unpackhi_epi64(z, z));
+        x = first;
+        y = second;
+    }
+    _mm_storeu_si128((__m128i *)(void *)a, _mm_unpacklo_epi8(x, zero));
+    _mm_storeu_si128((__m128i *)(void *)(a + 8), _mm_unpackhi_epi8(x, zero));
+    _mm_storeu_si128((__m128i *)(void *)b, _mm_unpacklo_epi8(y, zero));
+    _mm_storeu_si128((__m128i *)(void *)(b + 8), _mm_unpackhi_epi8(y, zero));
+    _mm_storeu_si128((__m128i *)(void *)c, _mm_unpacklo_epi8(z, zero));
+    _mm_storeu_si128((__m128i *)(void *)(c + 8), _mm_unpackhi_epi8(z, zero));
+#else
+    for (int i = 0; i < MR__SPLIT_PIXELS; i++) {
+        a[i] = in[3 * i];
+        b[i] = in[3 * i + 1];
+        c[i] = in[3 * i + 2];
+    }
 #endif
 }
 

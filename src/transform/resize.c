@@ -29,14 +29,14 @@ typedef struct parts {
 
 static parts parts_of(const mr__resize_job *job)
 {
-    size_t out_row = job->out_stride * job->channels;
+    size_t out_row = aligned(job->out_stride * job->channels);
     parts p;
 
     p.ring = 0;
     p.line = p.ring + job->ring_stride * job->ring_rows;
     p.out = p.line + job->ring_stride;
     p.planes = p.out + out_row;
-    p.rows = p.planes + job->plane_stride * job->channels * sizeof(int16_t);
+    p.rows = p.planes + aligned(job->plane_stride * job->channels * sizeof(int16_t));
     p.end = aligned(p.rows + ((size_t)job->ring_rows + 2) * sizeof(uint8_t *));
     return p;
 }
@@ -58,9 +58,10 @@ void mr__resize_measure(mr__resize_job *job, mr__pass_order order)
     job->y1 = v.hi;
     job->ring_rows = v.max_taps;
     /* sides are below 2^16 and channels at most 4: nothing here comes near 2^63 */
-    job->out_stride = aligned(job->h.count * value);
+    /* planes of a row lie close, only the row is padded for the kernels */
+    job->out_stride = (job->h.count * value + 15) & ~(size_t)15;
     job->ring_stride = job->vertical_first ? aligned((size_t)(h.hi - h.lo) * job->channels * value)
-                                           : job->out_stride * job->channels;
+                                           : aligned(job->out_stride * job->channels);
     /* the horizontal kernel reads whole groups of eight taps */
     job->plane_stride = aligned((size_t)(h.hi - h.lo) + ((h.max_taps + 7u) & ~7u));
     job->bytes = parts_of(job).end;
@@ -76,11 +77,13 @@ void mr__resizer_init(mr__resizer *resizer, const mr__resize_job *job, const mr_
     resizer->ring = scratch + p.ring;
     resizer->line = scratch + p.line;
     resizer->out = scratch + p.out;
-    resizer->planes = (int16_t *)(void *)(scratch + p.planes);
+    resizer->planes = (mr__planes){.values = (int16_t *)(void *)(scratch + p.planes),
+                                   .stride = job->plane_stride,
+                                   .channels = job->channels};
     resizer->rows = (const uint8_t **)(void *)(scratch + p.rows);
     /* what lies behind a plane meets weights of zero, but has to be something */
     for (uint32_t c = 0; c < job->channels; c++)
-        memset(resizer->planes + c * job->plane_stride + columns, 0,
+        memset(resizer->planes.values + c * job->plane_stride + columns, 0,
                (job->plane_stride - columns) * sizeof(int16_t));
 }
 
@@ -106,10 +109,8 @@ static void horizontal(const mr__resizer *r, const uint8_t *row, uint8_t *out)
         gather(r, row, out);
         return;
     }
-    r->kernels->split(row, job->x1 - job->x0, job->channels, r->planes, job->plane_stride);
-    for (uint32_t c = 0; c < job->channels; c++)
-        r->kernels->horizontal(r->planes + c * job->plane_stride, job->x0, r->h,
-                               out + c * job->out_stride);
+    r->kernels->split(row, job->x1 - job->x0, &r->planes);
+    r->kernels->horizontal(&r->planes, job->x0, r->h, out, job->out_stride);
 }
 
 static const uint8_t *ring_row(const mr__resizer *r, uint32_t y)

@@ -33,7 +33,7 @@ typedef struct mr__resizer {
     uint32_t y;    /* source row that comes next */
     uint32_t next; /* output row that comes next, from 0 */
     uint8_t *ring, *line, *out;
-    int16_t *planes;
+    mr__planes planes;
     const uint8_t **rows;
 } mr__resizer;
 

@@ -50,25 +50,30 @@ static mr__coeffs_key random_key(mr__coeffs_form form)
     return key;
 }
 
-static void check_horizontal(const mr__kernels *k, const mr__coeffs *c)
+static void check_horizontal(const mr__kernels *k, const mr__coeffs *c, bool three_at_once)
 {
     static uint8_t row[SIDE * 3];
     static int16_t planes[3 * 2 * SIDE];
-    static uint8_t out[SIDE + 64];
-    size_t stride = 2 * SIDE;
+    static uint8_t out[3][SIDE + 64];
+    const mr__planes three = {planes, 2 * SIDE, 3};
+    mr__planes one = {planes, 2 * SIDE, 1};
 
     for (size_t i = 0; i < sizeof row; i++)
         row[i] = random_below(2) ? (uint8_t)random_below(256) : (uint8_t)(random_below(2) * 255);
     memset(planes, 0x55, sizeof planes); /* what lies behind a row must not matter */
-    k->split(row, c->hi - c->lo, 3, planes, stride);
+    k->split(row, c->hi - c->lo, &three);
+    if (three_at_once)
+        k->horizontal(&three, c->lo, c, out[0], sizeof out[0]);
     for (uint32_t channel = 0; channel < 3; channel++) {
-        k->horizontal(planes + channel * stride, c->lo, c, out);
+        one.values = planes + channel * three.stride;
+        if (!three_at_once)
+            k->horizontal(&one, c->lo, c, out[channel], sizeof out[0]);
         for (uint32_t x = 0; x < c->key.count; x++) {
             int64_t sum = 0;
 
             for (uint32_t j = 0; j < c->taps[x]; j++)
                 sum += weight(c, x, j) * row[(size_t)(c->first[x] + j - c->lo) * 3 + channel];
-            if (out[x] != rounded(sum))
+            if (out[channel][x] != rounded(sum))
                 fail_msg("%s: horizontal %u to %u, output %u", k->name, c->key.n, c->key.m, x);
         }
     }
@@ -106,7 +111,7 @@ static void check_all(const mr__kernels *k)
     for (int i = 0; i < 300; i++) {
         mr__coeffs_key h = random_key(MR__COEFFS_ROWS), v = random_key(MR__COEFFS_PAIRS);
 
-        check_horizontal(k, mr__coeffs_get(cache, &h));
+        check_horizontal(k, mr__coeffs_get(cache, &h), i % 3 > 0);
         check_vertical(k, mr__coeffs_get(cache, &v));
     }
     mr__coeffs_cache_close(&cache);
@@ -135,8 +140,10 @@ static void test_split(void **state)
         row[i] = (uint8_t)(i * 7);
     for (uint32_t channels = 1; channels <= 4; channels++) {
         for (uint32_t n = 1; n <= 100; n++) {
+            const mr__planes to = {planes, 128, channels};
+
             memset(planes, 0x55, sizeof planes);
-            mr__kernels_c.split(row, n, channels, planes, 128);
+            mr__kernels_c.split(row, n, &to);
             for (uint32_t c = 0; c < channels; c++) {
                 for (uint32_t i = 0; i < n; i++)
                     assert_int_equal(planes[c * 128 + i], row[i * channels + c]);
