@@ -36,7 +36,10 @@ mr_status mr__local_fail(const char *path, sqlite3 *db, const char *what, mr_err
                                "%s: %s: free space and run again, nothing stored is lost", path,
                                what);
     case SQLITE_IOERR:
-        return mr__error_errno(err, MR_E_IO, sys, "%s: %s: %s", path, what, text);
+        return mr__error_errno(err, MR_E_IO, sys ? sys : EIO,
+                               "%s: %s: is the disk full or failing? run again when it is not, "
+                               "nothing stored is lost",
+                               path, what);
     case SQLITE_NOMEM:
         return mr__error_no_memory(err, what);
     case SQLITE_ERROR:
