@@ -102,7 +102,7 @@ mr_status mr_store_open(const char *spec, const mr_store_options *options, mr_st
                         mr_error *err)
 {
     mr_store_options defaults;
-    const mr__store_ops *ops = NULL;
+    const mr__store_ops *ops = &mr__store_local;
     mr_status status;
     char *copy;
 

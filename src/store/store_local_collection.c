@@ -17,21 +17,26 @@
     "name, description, \"index\", fingerprint, plan_name, plan_text, embedder, dim, metric, "     \
     "num_entities, collection"
 
+static bool copy_text(sqlite3_stmt *stmt, int column, char **out)
+{
+    *out = strdup(mr__local_text(stmt, column));
+    return *out != NULL;
+}
+
 /* Copies a row of COLUMNS. */
 static mr_status take(const mr__local *local, sqlite3_stmt *stmt, mr_collection *out,
                       int64_t *number, mr_error *err)
 {
-    char **strings[] = {&out->name,      &out->description, &out->index,   &out->fingerprint,
-                        &out->plan_name, &out->plan_text,   &out->embedder};
     int64_t dim = sqlite3_column_int64(stmt, 7), entities = sqlite3_column_int64(stmt, 9);
     mr_status status = MR_OK;
-    int i;
 
     *out = (mr_collection){0};
-    for (i = 0; i < 7; i++) {
-        *strings[i] = strdup(mr__local_text(stmt, i));
-        if (!*strings[i])
-            status = mr__error_no_memory(err, "collection");
+    if (!copy_text(stmt, 0, &out->name) || !copy_text(stmt, 1, &out->description) ||
+        !copy_text(stmt, 2, &out->index) || !copy_text(stmt, 3, &out->fingerprint) ||
+        !copy_text(stmt, 4, &out->plan_name) || !copy_text(stmt, 5, &out->plan_text) ||
+        !copy_text(stmt, 6, &out->embedder)) {
+        (void)mr__error_no_memory(err, "collection");
+        status = MR_E_NO_MEMORY;
     }
     if (status == MR_OK)
         status = mr_metric_from_name(mr__local_text(stmt, 8), &out->metric, err);
@@ -161,6 +166,11 @@ static mr_status differs(const mr__collection_spec *spec, const char *what, cons
                          spec->name, what, has, wants);
 }
 
+static bool same_text(const char *a, const char *b)
+{
+    return a && b && strcmp(a, b) == 0;
+}
+
 static mr_status check_same(const mr__collection_spec *spec, const mr_collection *has,
                             mr_error *err)
 {
@@ -171,13 +181,13 @@ static mr_status check_same(const mr__collection_spec *spec, const mr_collection
                              spec->name, has->dim, spec->dim);
     if (spec->force_plan)
         return MR_OK;
-    if (strcmp(has->fingerprint, spec->fingerprint) != 0)
+    if (!same_text(has->fingerprint, spec->fingerprint))
         return mr__error_set(err, MR_E_MISMATCH,
                              "collection %s was made with plan %s (%.20s), this run uses %s "
                              "(%.20s); use another collection, or --force-plan",
                              spec->name, has->plan_name, has->fingerprint, spec->plan_name,
                              spec->fingerprint);
-    if (strcmp(has->embedder, spec->embedder) != 0)
+    if (!same_text(has->embedder, spec->embedder))
         return differs(spec, "embedder", has->embedder, spec->embedder, err);
     return MR_OK;
 }

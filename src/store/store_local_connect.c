@@ -131,10 +131,12 @@ static bool has_log(const char *path)
     return has;
 }
 
+/* Open for writing where that is allowed, although nothing is written: the last connection of a
+ * store, which may be this one, puts the log into the file and removes it. */
 static mr_status connect_read(const char *path, sqlite3 **out, mr__local_kind *kind, mr_error *err)
 {
     mr_status status =
-        connect_as(path, path, SQLITE_OPEN_READONLY | SQLITE_OPEN_FULLMUTEX, out, err);
+        connect_as(path, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, out, err);
 
     if (status != MR_OK)
         return status;
@@ -195,7 +197,9 @@ mr_status mr__local_connect_reader(const char *path, sqlite3 **out, mr_error *er
     }
     if (status == MR_OK)
         status = mr__local_exec(path, *out,
-                                "PRAGMA cache_size = -8192; PRAGMA cell_size_check = ON", err);
+                                "PRAGMA query_only = ON; PRAGMA cache_size = -8192;"
+                                "PRAGMA cell_size_check = ON",
+                                err);
     if (status == MR_OK)
         return MR_OK;
     (void)sqlite3_close(*out);

@@ -219,6 +219,7 @@ static mr_status search_now(mr__local *local, const float *vector, uint32_t dim,
     const char *name = options->collection ? options->collection : "default";
     mr_collection collection;
     mr__vectors_key key;
+    mr__topk_spec spec;
     mr__topk topk = {0};
     int64_t number;
     mr_status status = mr__local_find(local, local->reader, name, &collection, &number, err);
@@ -231,10 +232,10 @@ static mr_status search_now(mr__local *local, const float *vector, uint32_t dim,
                                name, collection.dim, dim);
         goto done;
     }
+    spec = (mr__topk_spec){vector, options->k, dim, collection.metric, local->level};
     status = key_of(local, number, dim, &key, err);
     if (status == MR_OK)
-        status =
-            mr__topk_init(&topk, collection.metric, local->level, vector, dim, options->k, err);
+        status = mr__topk_init(&topk, &spec, err);
     if (status != MR_OK)
         goto done;
     if (have_cache(local, &key))

@@ -242,8 +242,8 @@ static mr_status make_lines(const npy_store *npy, const mr__commit *commit, mr__
 
     for (i = 0; ok && i < commit->n_rows; i++) {
         const mr__row *row = &commit->rows[i];
-        ok = add_line(lines, json_pack("{s:I, s:s, s:s}", "row", (json_int_t)(npy->n + i), "id",
-                                       row->id, "uri", row->uri ? row->uri : ""));
+        ok = add_line(lines, json_pack("{s:I, s:s, s:s}", "row", (json_int_t)npy->n + (json_int_t)i,
+                                       "id", row->id, "uri", row->uri ? row->uri : ""));
     }
     for (i = 0; ok && i < commit->n_entries; i++) {
         const mr_ledger_entry *entry = &commit->entries[i];

@@ -60,20 +60,19 @@ static void offer(mr__topk *topk, float score, int64_t row)
     }
 }
 
-mr_status mr__topk_init(mr__topk *topk, mr_metric metric, mr__cpu_level level, const float *query,
-                        uint32_t dim, size_t k, mr_error *err)
+mr_status mr__topk_init(mr__topk *topk, const mr__topk_spec *spec, mr_error *err)
 {
     float norm;
 
-    *topk = (mr__topk){.kernels = mr__score_kernels_get(level),
-                       .query = query,
-                       .k = k,
-                       .metric = metric,
-                       .dim = dim};
-    topk->heap = calloc(k ? k : 1, sizeof *topk->heap);
+    *topk = (mr__topk){.kernels = mr__score_kernels_get(spec->level),
+                       .query = spec->query,
+                       .k = spec->k,
+                       .metric = spec->metric,
+                       .dim = spec->dim};
+    topk->heap = calloc(spec->k ? spec->k : 1, sizeof *topk->heap);
     if (!topk->heap)
         return mr__error_no_memory(err, "nearest rows");
-    topk->kernels->ip(query, query, 1, dim, &norm);
+    topk->kernels->ip(spec->query, spec->query, 1, spec->dim, &norm);
     topk->query_norm = sqrt((double)norm);
     return MR_OK;
 }

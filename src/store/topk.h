@@ -54,8 +54,16 @@ typedef struct mr__topk {
     uint32_t dim;
 } mr__topk;
 
-mr_status mr__topk_init(mr__topk *topk, mr_metric metric, mr__cpu_level level, const float *query,
-                        uint32_t dim, size_t k, mr_error *err);
+/* What is looked for. */
+typedef struct mr__topk_spec {
+    const float *query; /* float32 [dim], borrowed */
+    size_t k;
+    uint32_t dim;
+    mr_metric metric;
+    mr__cpu_level level;
+} mr__topk_spec;
+
+mr_status mr__topk_init(mr__topk *topk, const mr__topk_spec *spec, mr_error *err);
 void mr__topk_fini(mr__topk *topk);
 
 /*

@@ -79,8 +79,7 @@ static const mr__score_kernels kernels_c = {.ip = c_ip, .l2 = c_l2, .ip_norm = c
 AVX2 static void avx2_ip(const float *query, const float *rows, size_t n, uint32_t dim, float *out)
 {
     uint32_t at, whole = dim - dim % MR__LANES;
-    size_t i;
-    int j;
+    size_t i, j;
 
     for (i = 0; i < n; i++, rows += dim) {
         __m256 sum[4] = {_mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps(),
@@ -100,8 +99,7 @@ AVX2 static void avx2_ip(const float *query, const float *rows, size_t n, uint32
 AVX2 static void avx2_l2(const float *query, const float *rows, size_t n, uint32_t dim, float *out)
 {
     uint32_t at, whole = dim - dim % MR__LANES;
-    size_t i;
-    int j;
+    size_t i, j;
 
     for (i = 0; i < n; i++, rows += dim) {
         __m256 sum[4] = {_mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps(),

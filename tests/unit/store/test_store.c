@@ -143,6 +143,12 @@ static void test_at_rest(void **state)
         (void)snprintf(beside, sizeof beside, "%s%s", path, suffixes[i]);
         assert_int_not_equal(access(beside, F_OK), 0);
     }
+    store = fixture_reader(path);
+    mr_store_close(&store);
+    for (i = 0; i < 3; i++) {
+        (void)snprintf(beside, sizeof beside, "%s%s", path, suffixes[i]);
+        assert_int_not_equal(access(beside, F_OK), 0);
+    }
     fixture_remove(path);
 }
 

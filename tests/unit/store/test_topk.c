@@ -103,7 +103,8 @@ static void check_ranks(const data *d, mr_metric metric, uint32_t dim, size_t n,
         all[i] =
             (ranked){(float)reference(metric, d->query, d->rows + i * dim, dim), d->numbers[i]};
     qsort(all, n, sizeof all[0], by_rank);
-    assert_ok(mr__topk_init(&topk, metric, MR__CPU_C, d->query, dim, k, &err), err);
+    assert_ok(mr__topk_init(&topk, &(mr__topk_spec){d->query, k, dim, metric, MR__CPU_C}, &err),
+              err);
     mr__topk_scan(&topk, d->rows, d->numbers, half);
     mr__topk_scan(&topk, d->rows + half * dim, d->numbers + half, n - half);
     mr__topk_sort(&topk);
@@ -150,9 +151,11 @@ static void test_scores(void **state)
             d->rows[r] *= 0.1f;
         for (m = MR_METRIC_IP; m <= MR_METRIC_COSINE; m++) {
             mr__topk topk;
-            assert_ok(
-                mr__topk_init(&topk, (mr_metric)m, MR__CPU_C, d->query, dims[i], MAX_ROWS, &err),
-                err);
+            assert_ok(mr__topk_init(
+                          &topk,
+                          &(mr__topk_spec){d->query, MAX_ROWS, dims[i], (mr_metric)m, MR__CPU_C},
+                          &err),
+                      err);
             mr__topk_scan(&topk, d->rows, d->numbers, MAX_ROWS);
             mr__topk_sort(&topk);
             assert_int_equal(topk.n, MAX_ROWS);
@@ -179,7 +182,8 @@ static void test_not_a_number(void **state)
     mr_error err = {0};
 
     (void)state;
-    assert_ok(mr__topk_init(&topk, MR_METRIC_IP, MR__CPU_C, query, 2, 6, &err), err);
+    assert_ok(mr__topk_init(&topk, &(mr__topk_spec){query, 6, 2, MR_METRIC_IP, MR__CPU_C}, &err),
+              err);
     mr__topk_scan(&topk, rows[0], numbers, 6);
     mr__topk_sort(&topk);
     assert_int_equal(topk.n, 4);
@@ -187,7 +191,9 @@ static void test_not_a_number(void **state)
     assert_int_equal(topk.heap[1].row, 5);
     assert_int_equal(topk.heap[3].row, 3);
     mr__topk_fini(&topk);
-    assert_ok(mr__topk_init(&topk, MR_METRIC_COSINE, MR__CPU_C, query, 2, 6, &err), err);
+    assert_ok(
+        mr__topk_init(&topk, &(mr__topk_spec){query, 6, 2, MR_METRIC_COSINE, MR__CPU_C}, &err),
+        err);
     mr__topk_scan(&topk, rows[0], numbers, 6);
     mr__topk_sort(&topk);
     assert_int_equal(topk.n, 3);
