@@ -6,8 +6,11 @@ The photographs come from the packages mate-backgrounds and (for more) plasma-wo
 Beside the pictures stand nine broken items, list.txt names everything, one line an item relative
 to the working directory, and expected.json says what a reader must make of it:
 
-    {"version": 1, "sources": [...], "good": [{"path", "source", "format", "mode", "size"}...],
-     "broken": {"PATH": "reason code"}}
+    {"version": 2, "sources": [...], "good": [{"path", "source", "format", "mode", "size",
+     "orientation"}...], "broken": {"PATH": "reason code"}, "queries": [{"path", "of", "kind"}...]}
+
+Altered copies to search with (queries/) and small upright copies for the demo's page (thumbs/) are
+not in the list.
 
 Deterministic for a given Pillow: everything random is drawn from a generator seeded with the name
 of the photograph. A second run finds its stamp and does nothing.
@@ -23,8 +26,11 @@ import shutil
 import sys
 from pathlib import Path
 
-VERSION = 1
+VERSION = 2
+SEED = "millrace corpus 1"
 TARGET = 600
+THUMB = 264             # longest side, pixels
+QUERY_KINDS = ["crop", "copy", "crop", "flip"]
 
 MATE = Path("/usr/share/backgrounds/mate")
 PLASMA = Path("/usr/share/wallpapers")
@@ -166,6 +172,52 @@ def save_webp(rng, image, path):
     return image
 
 
+def save_thumb(path, folder):
+    """The picture as a person sees it: upright, on white."""
+    upright(path).save(folder / f"{path.name}.jpg", "JPEG", quality=82)
+
+
+def upright(path, longest=THUMB):
+    from PIL import Image, ImageOps
+    image = ImageOps.exif_transpose(Image.open(path)).convert("RGBA")
+    white = Image.new("RGBA", image.size, (255, 255, 255, 255))
+    image = Image.alpha_composite(white, image).convert("RGB")
+    image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+    return image
+
+
+def queries(good, out):
+    """Altered copies, saved at low quality, of pictures with much in them of different photographs."""
+    from PIL import ImageOps
+    wide = [piece for piece in good if 480 <= max(piece["size"]) <= 1280
+            and min(piece["size"]) >= 240 and piece["format"] == "jpg" and piece["mode"] == "RGB"
+            and piece["orientation"] == 1]
+    rng = random.Random(SEED)
+    best = {}
+    for piece in wide:
+        thumb = upright(piece["path"])
+        best[piece["source"]] = max(best.get(piece["source"], (0.0, None)),
+                                    (contrast(thumb, (0, 0, *thumb.size)), piece),
+                                    key=lambda pair: pair[0])
+    strongest = sorted(best.values(), key=lambda pair: -pair[0])
+    found = []
+    for (_, piece), kind in zip(strongest, QUERY_KINDS):
+        image = upright(piece["path"], longest=4096)
+        width, height = image.size
+        if kind == "crop":
+            left, top = rng.randint(0, width // 5), rng.randint(0, height // 5)
+            image = image.crop((left, top, left + width * 4 // 5, top + height * 4 // 5))
+        elif kind == "copy":
+            image = image.resize((width // 2, height // 2))
+        else:
+            image = ImageOps.mirror(image)
+        path = out / "queries" / f"{kind}-of-{Path(piece['path']).stem}.jpg"
+        image.save(path, "JPEG", quality=50)
+        save_thumb(path, out / "thumbs")
+        found.append({"path": str(path), "of": piece["path"], "kind": kind})
+    return found
+
+
 WRITERS = {"jpg": save_jpeg, "png": save_png, "webp": save_webp}
 
 
@@ -174,7 +226,7 @@ def cut(photo, count, folder):
     from PIL import Image
     name = photo.stem if photo.is_relative_to(MATE) else photo.parts[len(PLASMA.parts)]
     name = name.split("_3840")[0].lower().replace("_", "-")
-    rng = random.Random(f"millrace corpus {VERSION} {name}")
+    rng = random.Random(f"{SEED} {name}")
     image = Image.open(photo)
     image.draft("RGB", (2560, 1600))
     image = image.convert("RGB")
@@ -185,8 +237,10 @@ def cut(photo, count, folder):
         piece = image.resize(target_size(rng, box), Image.Resampling.LANCZOS, box=box,
                              reducing_gap=2.0)
         written = WRITERS[kind](rng, piece, path)
+        save_thumb(path, folder.parent / "thumbs")
         pieces.append({"path": str(path), "source": name, "format": kind,
-                       "mode": written.mode, "size": list(written.size)})
+                       "mode": written.mode, "size": list(written.size),
+                       "orientation": Image.open(path).getexif().get(ORIENTATION, 1)})
     return pieces
 
 
@@ -207,7 +261,7 @@ def broken_items(folder):
     picture = io.BytesIO()
     Image.radial_gradient("L").convert("RGB").save(picture, "JPEG", quality=90)
     whole = picture.getvalue()
-    noise = b"\x07" + random.Random(VERSION).randbytes(8191)  # 7: no format begins with it
+    noise = b"\x07" + random.Random(SEED).randbytes(8191)  # 7: no format begins with it
     page = (b"<!DOCTYPE html>\n<html><head><title>403 Forbidden</title></head>"
             b"<body><h1>Forbidden</h1></body></html>\n")
     files = {"empty.jpg": (b"", "empty"), "two-bytes.jpg": (whole[:2], "too_short"),
@@ -234,15 +288,16 @@ def make(out, photos, count):
     good = [piece for part in parts for piece in part][:count]
     for piece in [piece for part in parts for piece in part][count:]:
         os.unlink(piece["path"])
+        os.unlink(out / "thumbs" / f"{Path(piece['path']).name}.jpg")
     broken = broken_items(out / "broken")
     lines = [piece["path"] for piece in good]
-    rng = random.Random(VERSION)
+    rng = random.Random(SEED)
     rng.shuffle(lines)
     for path in broken:
         lines.insert(rng.randrange(len(lines)), path)
     (out / "list.txt").write_text("".join(f"{line}\n" for line in lines))
     facts = {"version": VERSION, "sources": [str(photo) for photo in photos], "good": good,
-             "broken": broken}
+             "broken": broken, "queries": queries(good, out)}
     (out / "expected.json").write_text(json.dumps(facts, indent=1) + "\n")
     return len(good), len(broken)
 
@@ -276,7 +331,8 @@ def main():
         if not (stamp.is_file() or (out / ".making").is_file() or not any(out.iterdir())):
             sys.exit(f"make_corpus: {out} is not a corpus made by this tool; remove it yourself")
         shutil.rmtree(out)
-    (out / "photos").mkdir(parents=True)
+    for name in ("photos", "thumbs", "queries"):
+        (out / name).mkdir(parents=True)
     (out / ".making").touch()  # says whose folder it is when a run was interrupted
     n_good, n_broken = make(out, photos, args.count)
     (out / ".making").unlink()
