@@ -6,7 +6,8 @@
  * What is truncated: Pillow feeds libjpeg from a source that suspends at the end of the file, and
  * fails when libjpeg asks for more before the last row is out; whether an EOI follows does not
  * matter by itself. (Since the bit reader looks ahead, a scan without any marker behind it nearly
- * always asks.) Here asking at the end of the file is an error at once: the same verdict.
+ * always asks; some that lack only the EOI do not.) Here asking at the
+ * end of the file is an error at once: the same verdict.
  *
  * Only the rows that are needed are decoded. Below them it is enough that an EOI ends the scan:
  * then libjpeg would never ask for more. Without it the rest is decoded too, to hear the verdict.

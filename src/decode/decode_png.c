@@ -175,18 +175,19 @@ static int on_read(spng_ctx *spng, void *user, void *dst, size_t n)
 
 /* --- pixels --- */
 
-/* Packed samples of 1, 2 or 4 bits; `scale` makes 0..255 of grey. */
+/* Packed samples of 1, 2 or 4 bits, as they are. */
 static void unpack(const uint8_t *raw, uint8_t depth, uint32_t x, uint32_t n, uint8_t *out)
 {
     uint32_t mask = (1u << depth) - 1;
 
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t bit = (x + i) * depth;
+        uint32_t bit = (x + i) * depth, packed = raw[bit >> 3];
 
-        out[i] = (uint8_t)((raw[bit >> 3] >> (8 - depth - (bit & 7))) & mask);
+        out[i] = (uint8_t)((packed >> (8u - depth - (bit & 7))) & mask);
     }
 }
 
+/* Grey samples to 0..255. */
 static void scale(uint8_t *px, uint32_t n, uint8_t depth)
 {
     uint8_t factor = (uint8_t)(255 / ((1u << depth) - 1));

@@ -261,9 +261,10 @@ static mr_status read_chunks(header *hd)
         } else {
             if (!chunk.whole)
                 return fail(hd, MR_CODE_TRUNCATED, "the file ends inside a chunk");
-            st = hd->seen_data ? MR_OK : check_crc(hd, &chunk);
-            if (st == MR_OK)
-                st = take_chunk(hd, &chunk);
+            /* size limits are judged before anything else, so the checksum comes second */
+            st = take_chunk(hd, &chunk);
+            if (st == MR_OK && !hd->seen_data)
+                st = check_crc(hd, &chunk);
             if (st != MR_OK)
                 return st;
         }

@@ -182,14 +182,10 @@ static const uint8_t webp_lossless_alpha[152] = {
 /* clang-format on */
 
 static const mr__warm_file files[] = {
-    {jpeg_420, sizeof(jpeg_420)},
-    {jpeg_422_progressive, sizeof(jpeg_422_progressive)},
-    {jpeg_grey, sizeof(jpeg_grey)},
-    {jpeg_cmyk, sizeof(jpeg_cmyk)},
-    {png_rgb, sizeof(png_rgb)},
-    {png_rgba, sizeof(png_rgba)},
-    {webp_lossy, sizeof(webp_lossy)},
-    {webp_lossless_alpha, sizeof(webp_lossless_alpha)},
+    {jpeg_420, sizeof(jpeg_420)},     {jpeg_422_progressive, sizeof(jpeg_422_progressive)},
+    {jpeg_grey, sizeof(jpeg_grey)},   {jpeg_cmyk, sizeof(jpeg_cmyk)},
+    {png_rgb, sizeof(png_rgb)},       {png_rgba, sizeof(png_rgba)},
+    {webp_lossy, sizeof(webp_lossy)}, {webp_lossless_alpha, sizeof(webp_lossless_alpha)},
 };
 
 const mr__warm_file *mr__warm_files(size_t *n_files)

@@ -171,6 +171,18 @@ static void set_cost(mr__picture *pic, const mr__webp_frame *frame)
         mr__decode_extra((size_t)pic->width * pic->height * mr__mode_bytes(pic->mode), codec);
 }
 
+/* libwebp refuses a canvas that is too large as a bad bitstream: say what it is before. */
+static mr_status check_canvas(const uint8_t *bytes, size_t n, const mr__decode_limits *limits,
+                              mr_error *err)
+{
+    const uint8_t *vp8x = bytes + RIFF_BYTES + CHUNK_BYTES;
+
+    if (n < RIFF_BYTES + CHUNK_BYTES + VP8X_BYTES || memcmp(bytes + RIFF_BYTES, "VP8X", 4) != 0)
+        return MR_OK;
+    return mr__limits_check(limits, (uint64_t)le24(vp8x + 4) + 1, (uint64_t)le24(vp8x + 7) + 1, n,
+                            err);
+}
+
 mr_status mr__webp_open(const uint8_t *bytes, size_t n, const mr__decode_limits *limits,
                         mr__picture *out, mr__webp_frame *frame, mr_error *err)
 {
@@ -182,7 +194,9 @@ mr_status mr__webp_open(const uint8_t *bytes, size_t n, const mr__decode_limits 
     mr_status st;
 
     *frame = (mr__webp_frame){0};
-    st = features_of(bytes, n, &features, err);
+    st = check_canvas(bytes, n, limits, err);
+    if (st == MR_OK)
+        st = features_of(bytes, n, &features, err);
     if (st != MR_OK)
         return st;
     st = mr__limits_check(limits, (uint64_t)features.width, (uint64_t)features.height, n, err);
