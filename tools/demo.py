@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the main job on the demo's corpus and writes what came out as one page.
 
-    tools/demo.py            after `make` and tools/make_corpus.py; `make demo` does all three
+    tools/demo.py [FOLDER]   after `make` and tools/make_corpus.py; `make demo` does all three
 
-Ingests build/corpus/list.txt into build/demo/photos.mill, searches it for stored pictures and for
-altered copies, asks for the report of failures, and writes build/demo/index.html, which needs no
-other file. Ends with 0 only if every picture was stored and every broken item has the reason code
+Ingests build/corpus/list.txt into FOLDER/photos.mill (FOLDER: build/demo), searches it for stored
+pictures and for altered copies, asks for the report of failures, and writes FOLDER/index.html,
+which needs no other file. Ends with 0 only if every picture was stored and every broken item has the reason code
 that expected.json names.
 """
 import json
@@ -22,7 +22,6 @@ import demo_page
 ROOT = Path(__file__).resolve().parent.parent
 CORPUS = Path("build/corpus")
 DEMO = Path("build/demo")
-STORE = DEMO / "photos.mill"
 NEIGHBOURS = 8
 STORED_QUERIES = 3
 LIMIT_S = 900
@@ -52,30 +51,30 @@ def parsed(lines, what):
         raise DemoError(f"{what} is no JSON: {error}") from error
 
 
-def ingest():
-    """Fills a new store; returns the command as typed and its summary."""
-    for old in (ROOT / DEMO).glob(f"{STORE.name}*"):
+def ingest(store):
+    """Fills a new store; returns the summary."""
+    for old in store.parent.glob(f"{store.name}*"):
         shutil.rmtree(old) if old.is_dir() else old.unlink()
-    args = ["ingest", f"@{CORPUS / 'list.txt'}", "--into", STORE, "--error-budget", "5%", "--json"]
+    args = ["ingest", f"@{CORPUS / 'list.txt'}", "--into", store, "--error-budget", "5%", "--json"]
     summary = parsed(millrace(*args)[-1:], "the summary of ingest")
     if not summary:
         raise DemoError("ingest said nothing on stdout")
     return summary[0]
 
 
-def search(*query):
-    answer = parsed(millrace("search", STORE, *query, "-k", NEIGHBOURS, "--json"), "the answer of search")
+def search(store, *query):
+    answer = parsed(millrace("search", store, *query, "-k", NEIGHBOURS, "--json"), "the answer of search")
     if len(answer) != 1:
         raise DemoError("search did not answer with one line")
     return answer[0]
 
 
-def searches(expected):
+def searches(store, expected):
     """Queries with their answers: altered copies first, then stored pictures."""
     found = []
     for query in expected["queries"]:
         found.append({"kind": query["kind"], "path": query["path"], "of": query["of"],
-                      "answer": search("--image", query["path"])})
+                      "answer": search(store, "--image", query["path"])})
     # pictures of photographs that no altered copy shows, spread over the alphabet
     used = {Path(query["of"]).stem.rsplit("-", 1)[0] for query in expected["queries"]}
     first = {}
@@ -85,7 +84,7 @@ def searches(expected):
     rest = list(first.values())
     for item in rest[::max(1, len(rest) // STORED_QUERIES)][:STORED_QUERIES]:
         found.append({"kind": "stored", "path": item["path"], "of": item["path"],
-                      "answer": search("--id", item["path"])})
+                      "answer": search(store, "--id", item["path"])})
     return found
 
 
@@ -142,25 +141,25 @@ def machine():
             "doctor": doctor[0] if doctor else {}}
 
 
-def run():
-    os.chdir(ROOT)
-    for needed, how in ((CORPUS / "expected.json", "make corpus"),):
-        if not needed.is_file():
-            raise DemoError(f"{needed} is missing: run `{how}` first")
-    expected = json.loads((CORPUS / "expected.json").read_text("utf-8"))
-    DEMO.mkdir(parents=True, exist_ok=True)
-    summary = ingest()
-    queries = searches(expected)
-    failures = parsed(millrace("report", STORE, "--failed", "--json"), "the report")
-    items = parsed(millrace("report", STORE, "--json"), "the report")
+def run(folder):
+    facts, store = CORPUS / "expected.json", folder / "photos.mill"
+    if not facts.is_file():
+        raise DemoError(f"{facts} is missing: run `make corpus` first")
+    expected = json.loads(facts.read_text("utf-8"))
+    folder.mkdir(parents=True, exist_ok=True)
+    summary = ingest(store)
+    queries = searches(store, expected)
+    failures = parsed(millrace("report", store, "--failed", "--json"), "the report")
+    items = parsed(millrace("report", store, "--json"), "the report")
     wrong = problems(summary, failures, queries, expected)
     for query in queries:
         query["rank"] = rank_of(query)
     page = demo_page.render({"summary": summary, "queries": queries, "failures": failures,
                              "items": items, "machine": machine(), "expected": expected,
-                             "problems": wrong, "corpus": CORPUS, "store": STORE,
+                             "problems": wrong, "corpus": CORPUS, "store": store,
+                             "corpus_link": os.path.relpath(CORPUS, folder),
                              "time": time.strftime("%Y-%m-%d %H:%M %Z")})
-    index = DEMO / "index.html"
+    index = folder / "index.html"
     index.write_text(page, "utf-8")
     print(f"demo: {summary.get('ok')} pictures stored, {summary.get('failed')} broken items named, "
           f"{summary.get('items_per_s', 0):.0f} pictures/s")
@@ -169,8 +168,9 @@ def run():
 
 
 def main():
+    os.chdir(ROOT)
     try:
-        wrong = run()
+        wrong = run(Path(sys.argv[1]) if len(sys.argv) > 1 else DEMO)
     except DemoError as error:
         sys.exit(f"demo: {error}")
     for line in wrong:

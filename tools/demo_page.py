@@ -10,7 +10,7 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
-STAGES = ["fetch", "wait", "decode", "transform", "embed", "store"]
+STAGES = ["fetch", "decode", "transform", "embed", "store"]  # work; waiting in a queue is none
 KINDS = {"crop": ("80 % crop", "cut to 80 % of each side and saved again as a poor JPEG"),
          "copy": ("Small copy", "halved and saved again as a poor JPEG"),
          "flip": ("Mirrored copy", "flipped left to right and saved again; the hardest of the four"),
@@ -100,6 +100,10 @@ def size(n_bytes):
     return f"{number(n_bytes, 1)} GiB"
 
 
+def milliseconds(value):
+    return f"{number(value, 2)}\u00a0ms" if value >= 0.005 else "&lt;\u00a00.01\u00a0ms"
+
+
 def text(value):
     return escape(str(value), quote=True)
 
@@ -107,8 +111,9 @@ def text(value):
 class Pictures:
     """Finds the small copy of a picture of the corpus."""
 
-    def __init__(self, corpus):
+    def __init__(self, corpus, link):
         self.corpus = Path(corpus)
+        self.link = link  # the corpus as seen from the page
 
     def image(self, path):
         """An <img>, linked to the picture itself; a grey field where there is none."""
@@ -118,7 +123,7 @@ class Pictures:
         if not inside or not thumb.is_file():
             return f'<img alt="{text(path.name)}">'
         data = base64.b64encode(thumb.read_bytes()).decode("ascii")
-        link = quote(f"../corpus/{path.parent.name}/{path.name}")
+        link = quote(f"{self.link}/{path.parent.name}/{path.name}")
         return (f'<a href="{text(link)}"><img alt="{text(path.name)}" '
                 f'src="data:image/jpeg;base64,{data}"></a>')
 
@@ -176,7 +181,7 @@ def stage_bars(items):
             medians[stage] = statistics.median(values)
     most = max(medians.values(), default=0) or 1
     return "".join(f'<div class="bar"><span>{stage}</span><i style="width:{100 * value / most:.1f}%">'
-                   f"</i><em>{number(value, 2)} ms</em></div>" for stage, value in medians.items())
+                   f"</i><em>{milliseconds(value)}</em></div>" for stage, value in medians.items())
 
 
 def hit_item(hit, query, pictures):
@@ -239,7 +244,7 @@ def mix(items):
 
 def render(data):
     """The whole page. `data`: see tools/demo.py."""
-    summary, pictures = data["summary"], Pictures(data["corpus"])
+    summary, pictures = data["summary"], Pictures(data["corpus"], data["corpus_link"])
     queries = "".join(query_block(query, pictures) for query in data["queries"])
     formats = mix(data["items"])
     return f"""<!DOCTYPE html>
@@ -265,7 +270,7 @@ photographs that Debian ships.</p>
 <div class="figures">{figures(summary)}</div>
 <div class="two">
 <div class="panel"><h3>Measured on</h3>{machine_panel(data)}</div>
-<div class="panel"><h3>Where one picture's time goes (median)</h3>{stage_bars(data["items"])}</div>
+<div class="panel"><h3>Work on one picture (median)</h3>{stage_bars(data["items"])}</div>
 </div>
 <h2>Queries and their nearest neighbours</h2>
 <p class="sub">The query is on the left; its original is outlined. The number is the score, the inner

@@ -17,6 +17,7 @@ import pytest
 from PIL import Image, ImageOps
 
 BUILD = Path(os.environ.get("MILLRACE_BUILD_DIR", "build/test"))
+MILLRACE = os.environ.get("MILLRACE_BIN", "build/test/millrace")
 CORPUS = Path(os.environ.get("MILLRACE_CORPUS_DIR", "build/corpus"))
 
 # one process makes the altered pictures for all cases
@@ -75,21 +76,42 @@ def rows_of(job):
     return np.stack(rows)
 
 
+class Pictures:
+    """The corpus and its altered copies; what is said of them is [1 + len(QUERIES), N, ...]."""
+
+    def __init__(self, folder):
+        good = json.loads((CORPUS / "expected.json").read_text())["good"]
+        self.paths = [CORPUS / "photos" / Path(item["path"]).name for item in good]
+        self.folder = folder
+        for kind in QUERIES:
+            (folder / kind).mkdir()
+        with multiprocessing.get_context("spawn").Pool(2) as pool:
+            jobs = [(path, folder) for path in self.paths]
+            self.rows = np.stack(pool.map(rows_of, jobs, chunksize=20), 1)
+        self.vectors = self.embed()
+
+    def embed(self):
+        """Vectors that `millrace embed` makes of the files."""
+        out = self.folder / "vectors.npy"
+        folders = [CORPUS / "photos", *(self.folder / kind for kind in QUERIES)]
+        subprocess.run([MILLRACE, "embed", *folders, "--out", out, "--error-budget", "0"], check=True)
+        with open(f"{out}.ids.jsonl", encoding="utf-8") as lines:
+            ids = [json.loads(line) for line in lines]
+        row = {Path(item["id"]): item["row"] for item in ids}
+        wanted = [self.paths]
+        wanted += [[self.folder / kind / f"{p.stem}.jpg" for p in self.paths] for kind in QUERIES]
+        vectors = np.load(out)
+        assert vectors.shape == (self.rows.shape[0] * self.rows.shape[1], 512)
+        return np.stack([vectors[[row[path] for path in paths]] for paths in wanted])
+
+
 @pytest.fixture(scope="module")
-def rows(tmp_path_factory):
-    """uint8 [1 + len(QUERIES), N, 128, 128, 3]; the corpus itself comes first."""
-    good = json.loads((CORPUS / "expected.json").read_text())["good"]
-    paths = [CORPUS / "photos" / Path(item["path"]).name for item in good]
-    assert len(paths) >= 500
-    folder = tmp_path_factory.mktemp("retrieval")
-    for kind in QUERIES:
-        (folder / kind).mkdir()
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        return np.stack(pool.map(rows_of, [(path, folder) for path in paths], chunksize=20), 1)
+def pictures(tmp_path_factory):
+    return Pictures(tmp_path_factory.mktemp("retrieval"))
 
 
-def builtin(rows):
-    """Vectors [N,512] of tensor rows."""
+def embed_rows(rows):
+    """Vectors [N,512] of tensor rows, without files and workers."""
     command = [BUILD / "tests/oracle/embed-dump", "builtin", "millrace/builtin", "32"]
     done = subprocess.run(command, input=np.ascontiguousarray(rows).tobytes(), check=True,
                           stdout=subprocess.PIPE)
@@ -102,36 +124,49 @@ def mean_colour(rows):
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def recalls(describe, rows):
+def recalls(vectors):
     """Part of the queries of each kind whose original is among the K nearest by inner product."""
-    corpus, found = describe(rows[0]), {}
-    for kind, queries in zip(QUERIES, rows[1:]):
-        scores = describe(queries) @ corpus.T
+    found = {}
+    for kind, queries in zip(QUERIES, vectors[1:]):
+        scores = queries @ vectors[0].T
         own = np.diagonal(scores)[:, None]
         # ties count against the descriptor: itself is one of those that are at least as near
         found[kind] = float(np.mean((scores >= own).sum(axis=1) <= K))
     return found
 
 
-def test_finds_copies_and_crops(rows, record_property):
-    found = recalls(builtin, rows)
+def test_finds_copies_and_crops(pictures, record_property):
+    found = recalls(pictures.vectors)
     report = " ".join(f"{kind}={value:.4f}" for kind, value in found.items())
     record_property("recall_at_10", report)
-    print(f"recall@{K} over {rows.shape[1]} pictures: {report}")
+    print(f"recall@{K} over {len(pictures.paths)} pictures: {report}")
+    assert len(pictures.paths) >= 500
     for kind, least in WANTED.items():
         assert found[kind] >= least, f"{kind}: {report}"
 
 
-def test_mean_colour_is_not_enough(rows):
-    found = recalls(mean_colour, rows)
+def test_mean_colour_is_not_enough(pictures):
+    found = recalls([mean_colour(rows) for rows in pictures.rows])
     for kind, least in WANTED.items():
         assert found[kind] < least, f"the test is too easy: mean colour has {found[kind]:.4f}"
 
 
-def test_random_vectors_find_nothing(rows):
+def test_random_vectors_find_nothing():
     rng = np.random.default_rng(7)
+    vectors = rng.standard_normal((1 + len(QUERIES), 600, 512), np.float32)
+    assert max(recalls(vectors).values()) < 0.10
 
-    def noise(some):
-        return rng.standard_normal((len(some), 512), np.float32)
 
-    assert max(recalls(noise, rows).values()) < 0.10
+def test_files_embed_like_their_pillow_rows(pictures):
+    """Decoding, colour, resize and descriptor: the whole way gives the bytes of Pillow's rows."""
+    for kind, rows, vectors in zip(("corpus", *QUERIES), pictures.rows, pictures.vectors):
+        differing = np.flatnonzero((embed_rows(rows) != vectors).any(axis=1))
+        assert differing.size == 0, f"{kind}: {[pictures.paths[i].name for i in differing[:5]]}"
+
+
+def test_one_changed_row_is_seen(pictures):
+    """The control of the comparison above: one grey level more in one row is another vector."""
+    rows = pictures.rows[0][:40].copy()
+    rows[7, 40:44, 40:44, 1] ^= 1
+    differing = np.flatnonzero((embed_rows(rows) != pictures.vectors[0][:40]).any(axis=1))
+    assert differing.tolist() == [7]
