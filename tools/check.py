@@ -127,8 +127,8 @@ def sanitized(name, kind, args, more):
 
 
 def step_asan(args):
-    """Unit tests and the quick end-to-end tests under ASan and UBSan."""
-    folders = [f"--folder={name}" for name in ("unit", "e2e", "proc", "fault")]
+    """Unit tests, oracles and the quick end-to-end tests under ASan and UBSan."""
+    folders = [f"--folder={name}" for name in ("unit", "oracle", "e2e")]
     return sanitized("asan", "address,undefined", args, folders)
 
 
