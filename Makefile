@@ -53,7 +53,7 @@ venv:
 	@tools/venv.sh $(VENV)
 
 corpus: venv
-	@if [ -f tools/make_corpus.py ]; then $(PYTHON) tools/make_corpus.py build/corpus; fi
+	@$(PYTHON) tools/make_corpus.py
 
 demo: deps-demo build corpus
 	@$(PYTHON) tools/demo.py
@@ -71,7 +71,7 @@ check: deps-check corpus
 fuzz: deps-check venv
 	@$(PYTHON) tools/fuzz.py --seconds $(T)
 
-bench: build
+bench: deps-demo build corpus
 	@build/millrace bench
 
 # The path of the worker is compiled in, so another prefix is another build.
