@@ -56,13 +56,13 @@ static bool still_there(const char *name, int fd)
            by_name.st_dev == by_fd.st_dev;
 }
 
-int mr__lock_file(const char *name, int *out)
+int mr__lock_file(const char *name, bool follow, int *out)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    int fd, failure;
+    int fd, failure, flags = O_RDWR | O_CREAT | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW);
 
     do {
-        fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+        fd = open(name, flags, 0644);
         if (fd < 0)
             return errno;
         if (fcntl(fd, F_OFD_SETLK, &lock) != 0) {
@@ -87,7 +87,7 @@ mr_status mr__local_lock(const char *path, int *fd, mr_error *err)
 
     if (status != MR_OK)
         return status;
-    failure = mr__lock_file(name.data, fd);
+    failure = mr__lock_file(name.data, false, fd);
     if (failure == EAGAIN)
         status = busy(path, name.data, err);
     else if (failure == EACCES || failure == EPERM || failure == EROFS)

@@ -130,7 +130,7 @@ static mr_status file_open(npy_file *file, mr_error *err)
         return mr__error_set(err, MR_E_INVALID,
                              "%s is not a regular file, and the header is written last",
                              file->path);
-    failure = mr__lock_file(file->path, &file->fd);
+    failure = mr__lock_file(file->path, true, &file->fd);
     if (failure == EAGAIN)
         return mr__error_set(err, MR_E_BUSY,
                              "another process is writing to %s; wait for it, or give another path",

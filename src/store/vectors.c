@@ -174,7 +174,7 @@ mr_status mr__vectors_create(mr__vectors_writer *writer, const char *path,
     writer->path = strdup(path);
     if (!writer->path)
         return mr__error_no_memory(err, "vector cache");
-    failure = mr__lock_file(writer->temporary, &writer->fd);
+    failure = mr__lock_file(writer->temporary, false, &writer->fd);
     if (failure == EAGAIN)
         return mr__error_set(err, MR_E_BUSY, "another process writes %s", writer->temporary);
     if (failure != 0) {

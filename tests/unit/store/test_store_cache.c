@@ -3,6 +3,7 @@
  */
 #include "fixture.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -104,6 +105,45 @@ static void test_another_history(void **state)
     fixture_remove(path);
 }
 
+static void copy_file(const char *from, const char *to)
+{
+    char bytes[1 << 16];
+    FILE *in = fopen(from, "re"), *out = fopen(to, "we");
+    size_t n;
+
+    assert_non_null(in);
+    assert_non_null(out);
+    while ((n = fread(bytes, 1, sizeof bytes, in)) > 0)
+        assert_int_equal(fwrite(bytes, 1, n, out), n);
+    assert_int_equal(fclose(in), 0);
+    assert_int_equal(fclose(out), 0);
+}
+
+/* A store that was restored from a copy and went on differently: the same generation again. */
+static void test_restored(void **state)
+{
+    char path[300], copy[320];
+    mr_store *store;
+
+    (void)state;
+    fixture_path(path, sizeof path, "a.mill");
+    (void)snprintf(copy, sizeof copy, "%s.copy", path);
+    store = fixture_writer(path, DIM);
+    fixture_commit(store, 0, 10, DIM);
+    mr_store_close(&store);
+    copy_file(path, copy);
+    store = fixture_writer(path, DIM);
+    fixture_commit(store, 10, 5, DIM);
+    check_found(store, 12, 15);
+    mr_store_close(&store);
+    copy_file(copy, path);
+    store = fixture_writer(path, DIM);
+    fixture_commit(store, 20, 5, DIM);
+    check_found(store, 22, 15);
+    mr_store_close(&store);
+    fixture_remove(path);
+}
+
 static void overwrite(const char *path, off_t at, const void *bytes, size_t n)
 {
     int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -180,7 +220,11 @@ static void test_without_cache(void **state)
     fixture_path(path, sizeof path, "a.mill");
     cache_name(path, cache, sizeof cache);
     (void)snprintf(other, sizeof other, "%s-new", cache);
-    assert_int_equal(mr__lock_file(other, &lock), 0);
+    assert_int_equal(symlink(path, other), 0);
+    assert_int_equal(mr__lock_file(other, false, &lock),
+                     ELOOP); /* a derived name is never a link */
+    assert_int_equal(unlink(other), 0);
+    assert_int_equal(mr__lock_file(other, false, &lock), 0);
     store = fixture_writer(path, DIM);
     fixture_commit(store, 0, 300, DIM);
     check_found(store, 77, 300);
@@ -234,11 +278,9 @@ static void test_cache_equals_table(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_generations),
-        cmocka_unit_test(test_another_history),
-        cmocka_unit_test(test_corrupt_cache_is_made_anew),
-        cmocka_unit_test(test_without_cache),
-        cmocka_unit_test(test_cache_equals_table),
+        cmocka_unit_test(test_generations),   cmocka_unit_test(test_another_history),
+        cmocka_unit_test(test_restored),      cmocka_unit_test(test_corrupt_cache_is_made_anew),
+        cmocka_unit_test(test_without_cache), cmocka_unit_test(test_cache_equals_table),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -204,6 +204,14 @@ static void test_overwriting(void **state)
     free(a.file);
     text_equals(ids, "{\"row\":0,\"id\":\"i0\",\"uri\":\"k0\"}\n"
                      "{\"row\":1,\"id\":\"i1\",\"uri\":\"k1\"}\n");
+    (void)snprintf(name, sizeof name, "%s.link", path); /* the user's own link is followed */
+    assert_int_equal(symlink(path, name), 0);
+    store = open_npy(name, &spec);
+    fixture_commit(store, 0, 3, DIM);
+    mr_store_close(&store);
+    a = load(path);
+    check_rows(&a, 3);
+    free(a.file);
     assert_int_equal(mr_store_open("npy:", NULL, &store, &err), MR_E_INVALID);
     assert_ok(mr_store_open("npy:/dev/null", NULL, &store, &err), err);
     assert_int_equal(mr__store_begin(store, &spec, &err), MR_E_INVALID);
