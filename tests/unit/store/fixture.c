@@ -3,6 +3,7 @@
 #include "fixture.h"
 
 #include <dirent.h>
+#include <inttypes.h>
 
 void fixture_path(char *path, size_t size, const char *name)
 {
@@ -71,8 +72,8 @@ batch *fixture_batch(uint64_t first, size_t n, uint32_t dim)
     b->vectors = calloc(n * dim + 1, sizeof(float));
     assert_non_null(b->vectors);
     for (i = 0; i < n; i++) {
-        (void)snprintf(b->ids[i], sizeof b->ids[i], "i%llu", (unsigned long long)(first + i));
-        (void)snprintf(b->keys[i], sizeof b->keys[i], "k%llu", (unsigned long long)(first + i));
+        (void)snprintf(b->ids[i], sizeof b->ids[i], "i%" PRIu64, first + i);
+        (void)snprintf(b->keys[i], sizeof b->keys[i], "k%" PRIu64, first + i);
         for (j = 0; j < dim; j++)
             b->vectors[i * dim + j] = fixture_component(first + i, j);
         b->rows[i] = (mr__row){.id = b->ids[i],
