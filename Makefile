@@ -71,8 +71,10 @@ check: deps-check corpus
 fuzz: deps-check venv
 	@$(PYTHON) tools/fuzz.py --seconds $(T)
 
-bench: deps-demo build corpus
-	@build/millrace bench
+bench: deps-demo build venv
+	@ninja -C build bench-programs
+	@$(PYTHON) bench/make_sets.py --root build/bench/sets
+	@$(PYTHON) bench/run.py --sets build/bench/sets
 
 # The path of the worker is compiled in, so another prefix is another build.
 install: build
