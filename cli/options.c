@@ -232,19 +232,25 @@ static int unknown(const struct cli_args *args, const char *typed)
     return cli_usage(args->verb, "unknown option --%s", shown);
 }
 
-/* The option of this verb with that name or letter; OPT_COUNT if there is none. */
-static size_t find(const struct cli_args *args, const char *name, size_t n, char letter)
+/* The option of this verb whose name is the first `n` bytes of `name`; OPT_COUNT: none. */
+static size_t find_name(const struct cli_args *args, const char *name, size_t n)
 {
     size_t i;
 
-    for (i = 0; i < OPT_COUNT; i++) {
-        const struct cli_option *o = &cli_options[i];
-
-        if (!(o->verbs & args->verb->bit))
-            continue;
-        if (letter ? o->letter == letter : strlen(o->name) == n && strncmp(o->name, name, n) == 0)
+    for (i = 0; i < OPT_COUNT; i++)
+        if ((cli_options[i].verbs & args->verb->bit) && strlen(cli_options[i].name) == n &&
+            strncmp(cli_options[i].name, name, n) == 0)
             return i;
-    }
+    return OPT_COUNT;
+}
+
+static size_t find_letter(const struct cli_args *args, char letter)
+{
+    size_t i;
+
+    for (i = 0; i < OPT_COUNT; i++)
+        if ((cli_options[i].verbs & args->verb->bit) && cli_options[i].letter == letter)
+            return i;
     return OPT_COUNT;
 }
 
@@ -258,7 +264,7 @@ static int take_option(struct cli_args *args, int argc, char **argv, int *used)
 
     *used = 1;
     (void)snprintf(name, sizeof name, "%.*s", (int)(n < 60 ? n : 60), word + 2);
-    id = is_long ? find(args, word + 2, n, 0) : find(args, NULL, 0, word[1]);
+    id = is_long ? find_name(args, word + 2, n) : find_letter(args, word[1]);
     if (id == OPT_COUNT && !is_long)
         return cli_usage(args->verb, "unknown option -%c", isprint(word[1]) ? word[1] : '?');
     if (id == OPT_COUNT)

@@ -113,6 +113,7 @@ static mr_status run_pipeline(mr_source *source, const mr_pipeline_options *opti
 static int outcome(const struct cli_args *args, const struct cli_run *run,
                    const mr_summary *summary)
 {
+    unsigned long long bad = summary->failed + summary->quarantined, items = summary->items;
     int status = CLI_OK;
 
     if (summary->budget_exceeded)
@@ -124,9 +125,8 @@ static int outcome(const struct cli_args *args, const struct cli_run *run,
     else
         cli_summary_text(summary, run->store_name, !run->no_ledger);
     if (summary->budget_exceeded)
-        (void)cli_fail(args->verb, 0, "%llu of %llu items are bad: more than the error budget",
-                       (unsigned long long)(summary->failed + summary->quarantined),
-                       (unsigned long long)summary->items);
+        (void)cli_fail(args->verb, 0, "%llu of %llu items are bad: more than the error budget", bad,
+                       items);
     return cli_out_finish(args->verb, status);
 }
 

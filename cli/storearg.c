@@ -21,5 +21,9 @@ int cli_store_open(const struct cli_args *args, size_t first, mr_store **out, si
     options.must_exist = true;
     options.logger = cli_console_logger();
     status = mr_store_open(spec, &options, out, &err);
+    /* a store that is not there is the environment's fault; a collection or id that is not, a slip
+     */
+    if (status == MR_E_NOT_FOUND)
+        return cli_fail(args->verb, CLI_ENVIRONMENT, "%s", err.message);
     return status == MR_OK ? CLI_OK : cli_fail_error(args->verb, status, &err);
 }

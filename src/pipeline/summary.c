@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How a run stands, in figures. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,7 +33,6 @@ mr__occupancy mr__run_occupancy(mr_pipeline *p)
 /* Start of this process in clock ticks since boot: field 22 of /proc/self/stat, 0 if unreadable. */
 static unsigned long long start_ticks(void)
 {
-    unsigned long long ticks = 0;
     char line[1024];
     const char *p;
     FILE *f = fopen("/proc/self/stat", "re");
@@ -46,9 +46,7 @@ static unsigned long long start_ticks(void)
     p = p ? strrchr(line, ')') : NULL;
     for (field = 2; p && field < 22; field++)
         p = strchr(p + 1, ' ');
-    if (!p || sscanf(p, "%llu", &ticks) != 1)
-        return 0;
-    return ticks;
+    return p ? strtoull(p, NULL, 10) : 0;
 }
 
 /*

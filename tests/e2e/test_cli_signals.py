@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pipes that stay open, signals, and workers that die."""
+import json
+import os
+import re
+import select
+import signal
+
+import pytest
+from command import GOOD, Running, names_of, run
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_drains_and_the_next_run_finishes(album, tmp_path, number):
+    names = names_of(album)
+    first = Running(album, "ingest", "-", "--into", tmp_path / "s.mill", "--batch", "4", "--batch-wait-ms", "50",
+                    "--progress", "always", "--json")
+    first.give("\n".join(names[:10]) + "\n")
+    first.wait_for_progress(10)
+    first.signal(number)  # stdin is still open: only the signal can end it
+    line = json.loads(first.finish(128 + number)[-1])
+    assert line["ok"] == line["items"] == 10
+    again = run(album, "ingest", "photos", "--into", tmp_path / "s.mill", "--json").json
+    assert (again["ok"], again["skipped"]) == (GOOD - 10, 10)
+    assert run(album, "collection", "list", tmp_path / "s.mill", "--json").json["num_entities"] == GOOD
+
+
+def test_an_open_pipe_delivers_full_and_partial_batches(album, tmp_path):
+    names = names_of(album)
+    running = Running(album, "embed", "-", "--out", tmp_path / "v.npy", "--batch", "16", "--batch-wait-ms", "50",
+                      "--progress", "always", "--json")
+    running.give("\n".join(names[:35]) + "\n")
+    running.wait_for_progress(35)
+    running.give("\n".join(names[35:]) + "\n")
+    assert json.loads(running.finish(0)[-1])["ok"] == GOOD
+
+
+def test_without_a_wait_only_full_batches_leave(album, tmp_path):
+    names = names_of(album)
+    running = Running(album, "embed", "-", "--out", tmp_path / "v.npy", "--batch", "16", "--batch-wait-ms", "0",
+                      "--progress", "always", "--json")
+    running.give("\n".join(names[:35]) + "\n")
+    running.wait_for_progress(32)
+    fd = running.process.stderr.fileno()
+    ready, _, _ = select.select([fd], [], [], 1.5)
+    text = os.read(fd, 65536) if ready else b""
+    assert not re.search(rb"^3[3-9] ", text, re.M)
+    assert json.loads(running.finish(0)[-1])["ok"] == 35
+
+
+def test_a_worker_that_is_killed_costs_nothing(album, tmp_path):
+    names = names_of(album)
+    running = Running(album, "ingest", "-", "--into", tmp_path / "s.mill", "--batch", "4", "--batch-wait-ms", "50",
+                      "--workers", "1", "--progress", "always", "--json")
+    running.give("\n".join(names[:8]) + "\n")
+    running.wait_for_progress(8)
+    pid = running.process.pid
+    children = [int(p) for t in os.listdir(f"/proc/{pid}/task")
+                for p in open(f"/proc/{pid}/task/{t}/children", encoding="ascii").read().split()]
+    assert len(children) == 1
+    os.kill(children[0], signal.SIGKILL)
+    running.give("\n".join(names[8:]) + "\n")
+    line = json.loads(running.finish(0)[-1])
+    assert line["ok"] == GOOD and line["worker_restarts"] == 1
