@@ -289,7 +289,7 @@ static mr__coeffs *table_make(const mr__coeffs_key *key, size_t *bytes)
 
     mr__coeffs_measure(key, &span);
     s = shape_of(key, span.max_taps);
-    w = malloc((size_t)span.max_taps * sizeof *w);
+    w = calloc(span.max_taps, sizeof *w);
     block = w != NULL ? aligned_alloc(64, s.bytes) : NULL;
     if (block != NULL) {
         memset(block, 0, s.bytes);

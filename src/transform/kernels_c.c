@@ -12,7 +12,7 @@
  */
 #include "transform/kernels.h"
 
-#include "transform/lanes.h"
+#include "transform/kernels_lanes.h"
 
 #define ROUNDING (1 << (MR__WEIGHT_BITS - 1))
 
@@ -52,23 +52,27 @@ static inline void store_four(uint8_t *out, const mr__i32x4 sums[4])
     mr__store_u8x4(out, (mr__sums(sums) + rounding) >> MR__WEIGHT_BITS);
 }
 
+/* Where one output of each plane finds its pixels and weights. */
+typedef struct window {
+    const int16_t *pixels, *weights;
+    size_t stride; /* between planes */
+} window;
+
 /*
  * Output q of four, of each of `channels` planes, its sums still spread over four lanes. The
  * weights are loaded once for all planes.
  */
-static inline __attribute__((always_inline)) void weigh(const int16_t *p, size_t stride,
-                                                        uint32_t channels, const int16_t *w,
-                                                        uint32_t groups, mr__i32x4 sums[3][4],
-                                                        uint32_t q)
+static inline __attribute__((always_inline)) void
+weigh(const window *at, uint32_t channels, size_t groups, mr__i32x4 sums[3][4], uint32_t q)
 {
     mr__i32x4 lo[3] = {{0}}, hi[3] = {{0}};
 
-    for (uint32_t g = 0; g < groups; g++) {
-        mr__i16x8 wlo = mr__load_aligned(w + 8 * g);
-        mr__i16x8 whi = mr__load_aligned(w + 8 * (groups + g));
+    for (size_t g = 0; g < groups; g++) {
+        mr__i16x8 wlo = mr__load_aligned(at->weights + 8 * g);
+        mr__i16x8 whi = mr__load_aligned(at->weights + 8 * (groups + g));
 
         for (uint32_t c = 0; c < channels; c++) {
-            mr__i16x8 pixels = mr__load_i16x8(p + c * stride + 8 * g);
+            mr__i16x8 pixels = mr__load_i16x8(at->pixels + c * at->stride + 8 * g);
 
             lo[c] += mr__madd(pixels, wlo);
             hi[c] += mr__madd(pixels, whi);
@@ -78,53 +82,65 @@ static inline __attribute__((always_inline)) void weigh(const int16_t *p, size_t
         sums[c][q] = lo[c] + (hi[c] << MR__DIGIT_BITS);
 }
 
+/* The arguments of a horizontal pass. */
+typedef struct pass {
+    const mr__planes *in;
+    uint32_t x0;
+    const mr__coeffs *coeffs;
+    uint8_t *out;
+    size_t out_stride;
+} pass;
+
 /* `channels` planes (1 or 3) at once; inlined with constant channels, and groups where few. */
 static inline __attribute__((always_inline)) void
-horizontal_groups(const mr__planes *in, uint32_t x0, const mr__coeffs *coeffs, uint8_t *out,
-                  size_t out_stride, uint32_t channels, uint32_t groups)
+horizontal_groups(const pass *p, uint32_t channels, size_t groups)
 {
-    const uint32_t *first = coeffs->first;
-    const int16_t *w = coeffs->weights;
-    const uint32_t count = coeffs->key.count;
+    const uint32_t *first = p->coeffs->first, count = p->coeffs->key.count;
+    window at = {.weights = p->coeffs->weights, .stride = p->in->stride};
 
     for (uint32_t x = 0; x < count; x += 4) {
         mr__i32x4 sums[3][4];
 
-        for (uint32_t q = 0; q < 4; q++, w += 16 * (size_t)groups)
-            weigh(in->values + (first[x + q] - x0), in->stride, channels, w, groups, sums, q);
+        for (uint32_t q = 0; q < 4; q++, at.weights += 16 * groups) {
+            at.pixels = p->in->values + (first[x + q] - p->x0);
+            weigh(&at, channels, groups, sums, q);
+        }
         for (uint32_t c = 0; c < channels; c++)
-            store_four(out + c * out_stride + x, sums[c]);
+            store_four(p->out + c * p->out_stride + x, sums[c]);
     }
 }
 
-static inline __attribute__((always_inline)) void
-horizontal_planes(const mr__planes *in, uint32_t x0, const mr__coeffs *coeffs, uint8_t *out,
-                  size_t out_stride, uint32_t channels)
+static inline __attribute__((always_inline)) void horizontal_planes(const pass *p,
+                                                                    uint32_t channels)
 {
-    const uint32_t groups = coeffs->stride / 8;
+    const uint32_t groups = p->coeffs->stride / 8;
 
     if (groups == 1)
-        horizontal_groups(in, x0, coeffs, out, out_stride, channels, 1);
+        horizontal_groups(p, channels, 1);
     else if (groups == 2)
-        horizontal_groups(in, x0, coeffs, out, out_stride, channels, 2);
+        horizontal_groups(p, channels, 2);
     else if (groups == 3)
-        horizontal_groups(in, x0, coeffs, out, out_stride, channels, 3);
+        horizontal_groups(p, channels, 3);
     else
-        horizontal_groups(in, x0, coeffs, out, out_stride, channels, groups);
+        horizontal_groups(p, channels, groups);
 }
 
 static void horizontal(const mr__planes *in, uint32_t x0, const mr__coeffs *coeffs, uint8_t *out,
                        size_t out_stride)
 {
-    mr__planes one = *in;
+    mr__planes plane = *in;
+    pass p = {.in = in, .x0 = x0, .coeffs = coeffs, .out_stride = out_stride};
 
+    p.out = out;
     if (in->channels == 3) {
-        horizontal_planes(in, x0, coeffs, out, out_stride, 3);
+        horizontal_planes(&p, 3);
         return;
     }
+    p.in = &plane;
     for (uint32_t c = 0; c < in->channels; c++) {
-        one.values = in->values + c * in->stride;
-        horizontal_planes(&one, x0, coeffs, out + c * out_stride, out_stride, 1);
+        horizontal_planes(&p, 1);
+        plane.values += in->stride;
+        p.out += out_stride;
     }
 }
 
@@ -132,12 +148,12 @@ static void vertical(const uint8_t *const *rows, const mr__coeffs *coeffs, uint3
                      uint8_t *out)
 {
     const int16_t *weights = coeffs->weights + (size_t)index * 2 * coeffs->stride;
-    const uint32_t pairs = (coeffs->taps[index] + 1) / 2;
+    const size_t pairs = (coeffs->taps[index] + 1) / 2;
 
     for (size_t i = 0; i < n; i += 16) {
         mr__i32x4 lo[4] = {{0}}, hi[4] = {{0}};
 
-        for (uint32_t j = 0; j < pairs; j++) {
+        for (size_t j = 0; j < pairs; j++) {
             mr__i16x8 wlo = mr__spread_pair(weights + 4 * j);
             mr__i16x8 whi = mr__spread_pair(weights + 4 * j + 2);
             mr__i16x8 pixels[4];

@@ -5,8 +5,8 @@
  * have the one instruction that compilers do not find by themselves, it is named here. With
  * MR__LANES_GENERIC the plain forms are used everywhere, so that a test can compare the two.
  */
-#ifndef MR_TRANSFORM_LANES_H
-#define MR_TRANSFORM_LANES_H
+#ifndef MR_TRANSFORM_KERNELS_LANES_H
+#define MR_TRANSFORM_KERNELS_LANES_H
 
 #include <stdint.h>
 #include <string.h>
