@@ -43,6 +43,7 @@ typedef struct jpeg_codec {
     size_t stride;
     uint32_t strip_rows;
     uint32_t got; /* rows in the strip, by the last read */
+    bool ending;  /* all rows are out: more data are welcome, not needed */
 } jpeg_codec;
 
 static _Noreturn void give_up(jpeg_codec *codec, mr_code code, const char *reason)
@@ -115,8 +116,11 @@ static void on_progress(j_common_ptr common)
 
 /* --- steps that may jump --- */
 
+/* A new object for each picture: aborting one keeps its quantisation and Huffman tables, and a file
+ * that lacks its own must not be decoded with those of another. Costs a few small allocations. */
 static void step_create(jpeg_codec *codec)
 {
+    jpeg_destroy_decompress(&codec->cinfo);
     jpeg_create_decompress(&codec->cinfo);
 }
 
@@ -238,13 +242,15 @@ static void step_finish(jpeg_codec *codec)
 {
     struct jpeg_decompress_struct *cinfo = &codec->cinfo;
 
-    if (cinfo->output_scanline == cinfo->output_height || codec->job->picture.progressive ||
-        cinfo->unread_marker == JPEG_EOI ||
+    if (codec->job->picture.progressive || cinfo->unread_marker == JPEG_EOI ||
         (cinfo->unread_marker == 0 &&
          mr__jpeg_ends(codec->source.next_input_byte, codec->source.bytes_in_buffer)))
         return;
     while (cinfo->output_scanline < cinfo->output_height)
         read_strip(codec, cinfo->output_height);
+    /* as Pillow: markers up to the EOI must be valid, but may be missing */
+    codec->ending = true;
+    (void)jpeg_finish_decompress(cinfo);
 }
 
 static void jpeg_abort_codec(mr__codec *base)
@@ -256,12 +262,18 @@ static void jpeg_abort_codec(mr__codec *base)
 }
 
 /* Runs a step; the only setjmp, so that no local variable lives across a jump. */
-static mr_status guarded(jpeg_codec *codec, void (*step)(jpeg_codec *), mr_error *err)
+static bool guarded(jpeg_codec *codec, void (*step)(jpeg_codec *))
 {
-    if (setjmp(codec->jump) == 0) {
-        step(codec);
+    if (setjmp(codec->jump) != 0)
+        return false;
+    step(codec);
+    return true;
+}
+
+static mr_status run(jpeg_codec *codec, void (*step)(jpeg_codec *), mr_error *err)
+{
+    if (guarded(codec, step) || (codec->ending && codec->code == MR_CODE_TRUNCATED))
         return MR_OK;
-    }
     return mr__error_item(err, MR_STAGE_DECODE, codec->code, "JPEG: %s", codec->reason);
 }
 
@@ -287,7 +299,7 @@ static mr_status jpeg_open(mr__codec **out, mr_error *err)
         .term_source = on_source,
     };
     codec->progress.progress_monitor = on_progress;
-    if (guarded(codec, step_create, err) != MR_OK) {
+    if (!guarded(codec, step_create)) {
         jpeg_destroy_decompress(&codec->cinfo);
         free(codec);
         return mr__error_no_memory(err, "JPEG decoder");
@@ -317,9 +329,12 @@ static mr_status jpeg_begin(mr__codec *base, const mr__decode_job *job, mr__rows
         .y1 = job->region.y1,
         .pixel_bytes = mr__mode_bytes(job->picture.mode),
     };
-    st = guarded(codec, step_start, err);
+    codec->ending = false;
+    st = run(codec, step_create, err);
     if (st == MR_OK)
-        st = guarded(codec, step_skip, err);
+        st = run(codec, step_start, err);
+    if (st == MR_OK)
+        st = run(codec, step_skip, err);
     if (st != MR_OK) {
         jpeg_abort_codec(base);
         return st;
@@ -336,7 +351,7 @@ static mr_status jpeg_read(mr__codec *base, const uint8_t **rows, size_t *stride
 
     if (codec->cinfo.output_scanline >= codec->rows.y1)
         return MR_EOF;
-    st = guarded(codec, step_read, err);
+    st = run(codec, step_read, err);
     if (st != MR_OK) {
         jpeg_abort_codec(base);
         return st;
@@ -349,7 +364,8 @@ static mr_status jpeg_read(mr__codec *base, const uint8_t **rows, size_t *stride
 
 static mr_status jpeg_finish(mr__codec *base, mr_error *err)
 {
-    mr_status st = guarded((jpeg_codec *)base, step_finish, err);
+    jpeg_codec *codec = (jpeg_codec *)base;
+    mr_status st = run(codec, step_finish, err);
 
     jpeg_abort_codec(base);
     return st;

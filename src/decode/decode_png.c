@@ -440,6 +440,19 @@ static mr_status png_read(mr__codec *base, const uint8_t **rows, size_t *stride,
     return MR_OK;
 }
 
+/* IDATs behind the one in which the last row ended: not needed, but Pillow wants them whole. */
+static mr_status check_spare(stream *in, mr_error *err)
+{
+    mr__png_chunk chunk;
+
+    while (mr__png_chunk_at(in->bytes, in->n, in->at, &chunk) && mr__png_chunk_is(&chunk, "IDAT")) {
+        if (!chunk.whole)
+            return fail(SPNG_IO_EOF, err);
+        in->at = chunk.next_at;
+    }
+    return MR_OK;
+}
+
 static mr_status png_finish(mr__codec *base, mr_error *err)
 {
     png_codec *codec = (png_codec *)base;
@@ -447,6 +460,8 @@ static mr_status png_finish(mr__codec *base, mr_error *err)
 
     while (st == MR_OK && !codec->done)
         st = decode_row(codec, err);
+    if (st == MR_OK)
+        st = check_spare(&codec->in, err);
     png_abort(base);
     return st;
 }

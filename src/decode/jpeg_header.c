@@ -86,7 +86,7 @@ static mr_status segment(header *hd, const uint8_t **body, size_t *len)
         return cut(hd);
     size = mr__be16(hd->bytes + hd->at);
     if (size < 2)
-        return fail(hd, MR_CODE_CORRUPT, "a marker segment has an impossible length");
+        size = 2; /* impossible; libjpeg and Pillow go on behind the length */
     if (hd->n - hd->at < size)
         return cut(hd);
     *body = hd->bytes + hd->at + 2;

@@ -33,7 +33,8 @@ typedef struct header {
     mr_error *err;
     mr__png_layout layout;
     mr__metadata metadata;
-    bool seen_header, seen_data;
+    uint32_t frames; /* of an animation, as acTL says */
+    bool seen_header, seen_control, seen_data;
 } header;
 
 uint32_t mr__png_crc(uint32_t crc, const uint8_t *bytes, size_t n)
@@ -224,11 +225,23 @@ static mr_status take_chunk(header *hd, const mr__png_chunk *chunk)
         return take_transparency(hd, chunk);
     if (mr__png_chunk_is(chunk, "iTXt"))
         take_text(hd, chunk);
+    if (mr__png_chunk_is(chunk, "acTL") && chunk->n >= 4 && !hd->seen_data)
+        hd->frames = mr__be32(chunk->data);
+    if (mr__png_chunk_is(chunk, "fcTL") && !hd->seen_data)
+        hd->seen_control = true;
     if (mr__png_chunk_is(chunk, "eXIf")) {
         hd->metadata.exif = chunk->data;
         hd->metadata.exif_n = chunk->n;
     }
     return MR_OK;
+}
+
+/* Pillow reads on to the end of the file, or to the second frame of an animation. */
+static bool begins_frame(const header *hd, const mr__png_chunk *chunk)
+{
+    uint32_t least = hd->seen_control ? 2 : 1; /* the default image counts if it is no frame */
+
+    return hd->seen_data && mr__png_chunk_is(chunk, "fcTL") && hd->frames >= least;
 }
 
 /* Of a whole chunk before the first IDAT. */
@@ -258,6 +271,8 @@ static mr_status read_chunks(header *hd)
             hd->seen_data = true;
             if (!data)
                 return MR_OK;
+        } else if (begins_frame(hd, &chunk)) {
+            return MR_OK;
         } else {
             if (!chunk.whole)
                 return fail(hd, MR_CODE_TRUNCATED, "the file ends inside a chunk");

@@ -24,6 +24,7 @@ from PIL import Image, ImageFile
 MODES = ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"]
 WHOLE = (0, 0, 0, 0)
 REGIONS = 6  # random regions of each good file
+MUTANTS = 1500  # damaged JPEG and PNG files: verdict and pixels
 RNG = random.Random(20240607)
 PIXELS = np.random.default_rng(20240607)
 warnings.simplefilter("ignore")
@@ -445,6 +446,16 @@ def damaged(data, seed):
     return bytes(out)
 
 
+def mutant(data):
+    """A few bytes overwritten anywhere, with a liking for the header; some are also cut."""
+    out = bytearray(data)
+    for _ in range(RNG.randint(1, 3)):
+        out[RNG.randrange(min(len(out), RNG.choice((60, 700, 30000))))] = RNG.choice((0, 1, 255, RNG.randrange(256)))
+    if RNG.random() < 0.1:
+        del out[RNG.randrange(40, max(41, len(out))) :]
+    return bytes(out)
+
+
 def main():
     if PIL.__version__ != "13.0.0":
         print("decode_oracle: Pillow is", PIL.__version__, "not 13.0.0")
@@ -471,6 +482,9 @@ def main():
         progressive = seed % 2 == 1
         data = encode(photo(80, 64), "JPEG", progressive=progressive, restart_marker_blocks=seed % 3)
         oracle.verdict(f"jpeg damaged {seed}", damaged(data, seed))
+    sources = [data for files in (jpeg_files, png_files) for _, data in files() if len(data) < 30000]
+    for number in range(MUTANTS):
+        oracle.verdict(f"mutant {number}", mutant(RNG.choice(sources)))
     if dump.close() != 0:
         oracle.check("decode-dump ends well", False)
     print(f"{oracle.passed} passed, {oracle.failed} failed")

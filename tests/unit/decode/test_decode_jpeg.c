@@ -188,6 +188,30 @@ static void trailers(void **state)
     bytes_free(&b);
 }
 
+/* A file without tables of its own is not decoded with those of the picture before. */
+static void tables_do_not_linger(void **state)
+{
+    bytes good = make_jpeg(&kinds[0], 1), bad = bytes_cut(&good, good.n);
+    int renamed = 0;
+    decoded d;
+
+    for (size_t i = 2; i + 4 < bad.n && bad.data[i + 1] != 0xDA;
+         i += 2 + ((size_t)bad.data[i + 2] << 8 | bad.data[i + 3])) {
+        if (bad.data[i + 1] == 0xDB) {
+            bad.data[i + 1] = 0xFE; /* quantisation: a comment now */
+            renamed++;
+        }
+    }
+    assert_int_equal(renamed, 2);
+    d = decode(*state, &good, whole);
+    assert_int_equal(d.status, MR_OK);
+    decoded_free(&d);
+    d = decode(*state, &bad, whole);
+    assert_int_equal(d.err.code, MR_CODE_CORRUPT);
+    bytes_free(&bad);
+    bytes_free(&good);
+}
+
 /* libjpeg gets no more memory than was stated for the picture. */
 static void memory_is_capped(void **state)
 {
@@ -243,7 +267,8 @@ int main(void)
         cmocka_unit_test(regions_equal_the_whole), cmocka_unit_test(margin_is_needed),
         cmocka_unit_test(crop_saves_columns),      cmocka_unit_test(cuts_are_found),
         cmocka_unit_test(early_end_is_complete),   cmocka_unit_test(trailers),
-        cmocka_unit_test(memory_is_capped),        cmocka_unit_test(damage_stays_inside),
+        cmocka_unit_test(tables_do_not_linger),    cmocka_unit_test(memory_is_capped),
+        cmocka_unit_test(damage_stays_inside),
     };
 
     return cmocka_run_group_tests(tests, decoder_setup, decoder_teardown);
