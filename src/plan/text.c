@@ -278,6 +278,7 @@ static mr_status read_line(char *text, unsigned line, mr__plan_spec *spec, unsig
 static mr_status read_lines(const char *text, mr__plan_spec *spec, unsigned *line_of, mr_error *err)
 {
     unsigned line = 0;
+    bool begun = false;
 
     while (*text != '\0') {
         size_t n = strcspn(text, "\n");
@@ -289,18 +290,21 @@ static mr_status read_lines(const char *text, mr__plan_spec *spec, unsigned *lin
         memcpy(copy, text, n);
         copy[n] = '\0';
         text += text[n] == '\n' ? n + 1 : n;
-        if (line == 1) {
+        if (n == 0 || copy[0] == '#')
+            continue;
+        if (!begun) {
             if (strcmp(copy, head) != 0)
-                return mr__error_set(err, MR_E_INVALID, "plan line 1: must be \"%s\"", head);
-        } else if (n > 0 && copy[0] != '#') {
+                return mr__error_set(err, MR_E_INVALID, "plan line %u: must be \"%s\"", line, head);
+            begun = true;
+        } else {
             mr_status status = read_line(copy, line, spec, line_of, err);
 
             if (status != MR_OK)
                 return status;
         }
     }
-    if (line == 0)
-        return mr__error_set(err, MR_E_INVALID, "plan line 1: must be \"%s\"", head);
+    if (!begun)
+        return mr__error_set(err, MR_E_INVALID, "plan line %u: must be \"%s\"", line, head);
     for (size_t i = 0; i < N_FIELDS; i++)
         if (line_of[i] == 0)
             return mr__error_set(err, MR_E_INVALID, "plan line %u: the text ends without %s=", line,

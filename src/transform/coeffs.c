@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Pillow's resampling weights, bit for bit (Pillow 13.0, libImaging/Resample.c, as specified in
- * docs/exactness).
+ * Pillow 13.0's resampling weights, bit for bit.
  *
  * For an axis of n pixels brought to m, with scale = n / m and fs = max(scale, 1): output i looks
  * at centre = (i + 0.5) * scale, reads sources trunc(centre - S + 0.5) up to trunc(centre + S +

@@ -187,6 +187,9 @@ static void test_hostile_text(void **state)
     refuse_line("filter=", "filter=bicubic\nfilter=box", MR_E_INVALID,
                 "plan line 8: filter was set on line 7 already");
     refuse_line("filter=", long_line, MR_E_INVALID, "plan line 7: longer than");
+    refuse_line("millrace-plan", "# made by hand\n\nmillrace-plan 1", MR_OK, "");
+    refuse_line("millrace-plan", "# made by hand\nmillrace-plan 2", MR_E_INVALID,
+                "plan line 2: must be");
     refuse_line("millrace-plan", "millrace-plan 2", MR_E_INVALID, "plan line 1: must be");
     refuse_line("resize_size=", "resize_size=224x225", MR_E_INVALID, "plan line 6: ");
     refuse_line("resize_size=", "resize_size=0x0", MR_E_INVALID, "plan line 6: ");
