@@ -20,9 +20,11 @@
 #define CHUNK_BYTES      8u
 #define VP8X_BYTES       10u
 #define ANMF_BYTES       16u
+#define FLAG_FRAGMENTS   0x01u /* of an abandoned draft: refused */
 #define FLAG_ANIMATED    0x02u
 #define FLAG_XMP         0x04u
 #define FLAG_EXIF        0x08u
+#define FLAG_ALPHA       0x10u
 #define LOSSY_ROWS_BYTES 256u /* of libwebp's row caches, for each column */
 #define CODEC_SLACK      ((size_t)512 << 10)
 
@@ -38,7 +40,9 @@ typedef struct header {
     mr__webp_frame *frame;
     mr_error *err;
     mr__metadata metadata;
-    uint32_t flags; /* of VP8X */
+    uint32_t flags;     /* of VP8X */
+    bool extended;      /* is there a VP8X? */
+    bool seen_settings; /* ANIM, which comes before the frames */
 } header;
 
 static uint32_t le24(const uint8_t *p)
@@ -99,8 +103,13 @@ static mr_status set_frame(header *hd, const uint8_t *p, const uint8_t *end)
     st = features_of(frame->data, frame->n, &features, hd->err);
     if (st != MR_OK)
         return st;
-    if (features.has_animation || (uint32_t)features.width != frame->width ||
-        (uint32_t)features.height != frame->height || frame->width > hd->picture->width ||
+    /* an animation's frame is as large as its bitstream says, whatever stands in ANMF */
+    if ((hd->flags & FLAG_ANIMATED) == 0 &&
+        ((uint32_t)features.width != frame->width || (uint32_t)features.height != frame->height))
+        return fail(hd->err, MR_CODE_CORRUPT, "the picture does not fill its canvas");
+    frame->width = (uint32_t)features.width;
+    frame->height = (uint32_t)features.height;
+    if (features.has_animation || frame->width > hd->picture->width ||
         frame->height > hd->picture->height || frame->x > hd->picture->width - frame->width ||
         frame->y > hd->picture->height - frame->height)
         return fail(hd->err, MR_CODE_CORRUPT, "a frame does not fit its canvas");
@@ -112,12 +121,10 @@ static mr_status animation_frame(header *hd, const riff_chunk *chunk)
 {
     const uint8_t *p = chunk->data;
 
-    if (chunk->n < ANMF_BYTES + CHUNK_BYTES)
-        return fail(hd->err, MR_CODE_CORRUPT, "an empty frame");
+    if (!hd->seen_settings || chunk->n < ANMF_BYTES + CHUNK_BYTES)
+        return fail(hd->err, MR_CODE_CORRUPT, "an empty or misplaced frame");
     hd->frame->x = le24(p) * 2;
     hd->frame->y = le24(p + 3) * 2;
-    hd->frame->width = le24(p + 6) + 1;
-    hd->frame->height = le24(p + 9) + 1;
     return set_frame(hd, p + ANMF_BYTES, p + chunk->n);
 }
 
@@ -134,8 +141,13 @@ static mr_status take_chunk(header *hd, const riff_chunk *chunk)
     }
     if (hd->frame->data != NULL)
         return MR_OK;
+    if (is(chunk, "ANIM"))
+        hd->seen_settings = true;
     if (animated)
         return is(chunk, "ANMF") ? animation_frame(hd, chunk) : MR_OK;
+    /* as in libwebp's demuxer: alpha that the header does not announce is not there */
+    if (is(chunk, "ALPH") && hd->extended && (hd->flags & FLAG_ALPHA) == 0)
+        return MR_OK;
     if (is(chunk, "ALPH") || is(chunk, "VP8 ") || is(chunk, "VP8L"))
         return set_frame(hd, chunk->start, hd->end);
     return MR_OK;
@@ -212,10 +224,14 @@ mr_status mr__webp_open(const uint8_t *bytes, size_t n, const mr__decode_limits 
     out->has_transparency = features.has_alpha;
     out->progressive = true;
     hd.end = bytes + size;
-    if (next_chunk(&p, hd.end, &first) && is(&first, "VP8X") && first.n >= VP8X_BYTES)
+    if (next_chunk(&p, hd.end, &first) && is(&first, "VP8X") && first.n >= VP8X_BYTES) {
+        hd.extended = true;
         hd.flags = first.data[0];
-    else
+    } else {
         p = bytes + RIFF_BYTES;
+    }
+    if ((hd.flags & FLAG_FRAGMENTS) != 0)
+        return fail(err, MR_CODE_UNSUPPORTED_VARIANT, "fragmented pictures are not supported");
     st = read_chunks(&hd, p);
     if (st == MR_OK)
         out->orientation = mr__orientation(&hd.metadata);
