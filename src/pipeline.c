@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "pipeline/run.h"
 
@@ -205,6 +206,7 @@ static mr_status next_batch(mr_pipeline *p, mr_error *err)
         goto done;
     if (p->first_batch_ms <= 0)
         p->first_batch_ms = mr__boot_ms() - p->process_start_ms;
+    mr__failpoint_die("pipeline.batch");
     judge(p, batch);
     status = embed(p, batch, record, &facts.ms_embed, err);
     if (status == MR_OK)

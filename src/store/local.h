@@ -46,6 +46,7 @@ typedef struct mr__local {
     uint32_t dim;
     char fingerprint[80];
     bool with_ledger;
+    float row_ms;      /* writing one row of the batch at hand took, without the sync at its end */
     bool ledger_first; /* test builds: the order that loses rows, to prove that tests see it */
 
     sqlite3 *reader;

@@ -21,8 +21,11 @@ mr_status mr__local_bind_entry(mr__local *local, const mr_ledger_entry *entry, m
                           mr_stage_name(entry->stage),
                           mr_code_name(entry->code),
                           entry->message};
-    const float ms[] = {entry->ms_fetch,     entry->ms_wait,  entry->ms_decode,
-                        entry->ms_transform, entry->ms_embed, entry->ms_store};
+    /* the caller cannot know yet how long storing takes: its row was written a moment ago */
+    bool ask = entry->ms_store <= 0.0f && entry->state && strcmp(entry->state, "stored") == 0;
+    const float ms[] = {entry->ms_fetch,  entry->ms_wait,
+                        entry->ms_decode, entry->ms_transform,
+                        entry->ms_embed,  ask ? local->row_ms : entry->ms_store};
     sqlite3_stmt *stmt = local->stmts[MR__LOCAL_ITEM];
     int i;
 

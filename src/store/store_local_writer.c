@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/failpoint.h"
 #include "store/local.h"
 
@@ -147,9 +148,11 @@ static mr_status put_rows(mr__local *local, const mr__commit *commit, mr_error *
 {
     sqlite3_stmt *count = local->stmts[MR__LOCAL_COUNT];
     int64_t generation = 0, added = 0;
+    uint64_t before = mr__clock_ns();
     mr_status status;
     size_t i, at = 0;
 
+    local->row_ms = 0;
     if (commit->n_rows == 0)
         return MR_OK;
     status = bump(local, &generation, err);
@@ -161,6 +164,7 @@ static mr_status put_rows(mr__local *local, const mr__commit *commit, mr_error *
         if (status == MR_OK)
             status = put_row(local, row, key ? key : row->id, generation, &added, err);
     }
+    local->row_ms = (float)((double)(mr__clock_ns() - before) / 1e6 / (double)commit->n_rows);
     if (status != MR_OK || added == 0)
         return status;
     (void)sqlite3_bind_int64(count, 1, local->collection);

@@ -81,6 +81,7 @@ def test_report(tmp_path):
     assert (good["width"], good["height"], good["format"], good["attempts"]) == (160, 120, "jpeg", 1)
     assert good["bytes"] == (tmp_path / "good.jpg").stat().st_size
     assert good["ms"]["decode"] > 0 and good["ms"]["transform"] > 0 and good["ms"]["embed"] > 0
+    assert 0 < good["ms"]["store"] < 10000
     cut = rows[3]
     assert (cut["state"], cut["code"], cut["format"]) == ("failed", "truncated", "jpeg") and cut["message"]
     failed = run(tmp_path, "report", "s.mill", "--failed", "--json").lines
