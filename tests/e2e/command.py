@@ -5,6 +5,7 @@ import os
 import re
 import select
 import subprocess
+import time
 
 import numpy as np
 from PIL import Image
@@ -81,7 +82,24 @@ class Running:
                 return
 
     def signal(self, number):
+        """Sends it and waits until the command has taken it."""
         self.process.send_signal(number)
+        deadline = time.monotonic() + TIMEOUT
+        bit = 1 << (number - 1)
+        while time.monotonic() < deadline:
+            with open(f"/proc/{self.process.pid}/status", encoding="ascii") as status:
+                pending = [int(line.split()[1], 16) for line in status if line.startswith(("SigPnd", "ShdPnd"))]
+            if not any(p & bit for p in pending):
+                return
+        raise AssertionError("the signal stayed pending")
+
+    def workers(self):
+        """Process ids of its workers."""
+        pids = []
+        for task in os.listdir(f"/proc/{self.process.pid}/task"):
+            with open(f"/proc/{self.process.pid}/task/{task}/children", encoding="ascii") as children:
+                pids += [int(pid) for pid in children.read().split()]
+        return pids
 
     def finish(self, expect):
         out, err = self.process.communicate(timeout=TIMEOUT)

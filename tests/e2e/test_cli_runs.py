@@ -10,7 +10,8 @@ from command import GOOD, SUMMARY, broken, picture, run
 
 def test_ingest_summary_and_resume(album, tmp_path):
     first = run(album, "ingest", "photos", "--into", tmp_path / "s.mill", "--json")
-    assert len(first.lines) == 1 and first.stderr == ""
+    assert len(first.lines) == 1
+    assert first.stderr == "" or "MILLRACE_SANITIZER" in os.environ  # which has no complete sandbox to be quiet about
     assert list(first.json) == SUMMARY
     assert first.json["items"] == first.json["ok"] == GOOD
     assert first.json["by_code"] == {} and first.json["worker_restarts"] == 0

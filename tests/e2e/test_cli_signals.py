@@ -54,11 +54,28 @@ def test_a_worker_that_is_killed_costs_nothing(album, tmp_path):
                       "--workers", "1", "--progress", "always", "--json")
     running.give("\n".join(names[:8]) + "\n")
     running.wait_for_progress(8)
-    pid = running.process.pid
-    children = [int(p) for t in os.listdir(f"/proc/{pid}/task")
-                for p in open(f"/proc/{pid}/task/{t}/children", encoding="ascii").read().split()]
+    children = running.workers()
     assert len(children) == 1
     os.kill(children[0], signal.SIGKILL)
     running.give("\n".join(names[8:]) + "\n")
     line = json.loads(running.finish(0)[-1])
     assert line["ok"] == GOOD and line["worker_restarts"] == 1
+
+
+def test_a_second_signal_ends_it_at_once(album, tmp_path):
+    names = names_of(album)
+    running = Running(album, "ingest", "-", "--into", tmp_path / "s.mill", "--batch", "4", "--batch-wait-ms", "50",
+                      "--workers", "1", "--item-timeout", "1h", "--progress", "always", "--json")
+    running.give("\n".join(names[:4]) + "\n")
+    running.wait_for_progress(4)
+    worker = running.workers()[0]
+    gone = os.pidfd_open(worker)
+    os.kill(worker, signal.SIGSTOP)  # draining would now take an hour
+    running.give("\n".join(names[4:8]) + "\n")
+    running.signal(signal.SIGTERM)
+    assert running.process.poll() is None
+    running.signal(signal.SIGINT)
+    assert running.finish(128 + signal.SIGINT) == []
+    assert select.select([gone], [], [], 3)[0], "the worker outlived its host by more than 3 s"
+    os.close(gone)
+    assert run(album, "ingest", "photos", "--into", tmp_path / "s.mill", "--json").json["skipped"] == 4
