@@ -119,7 +119,7 @@ static bool allow_abort(scmp_filter_ctx filter)
     return allow(filter, SCMP_SYS(rt_sigprocmask)) && allow(filter, SCMP_SYS(rt_sigreturn)) &&
            allow(filter, SCMP_SYS(getpid)) && allow(filter, SCMP_SYS(gettid)) &&
            seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-                            SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())) == 0;
+                            SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0)) == 0;
 }
 
 static bool close_seccomp(int event_fd)
@@ -133,7 +133,7 @@ static bool close_seccomp(int event_fd)
     if (!filter)
         return false;
     ok = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(write), 1,
-                          SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)event_fd)) == 0 &&
+                          SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)event_fd, 0)) == 0 &&
          allow(filter, SCMP_SYS(futex)) && allow(filter, SCMP_SYS(exit_group)) &&
          allow(filter, SCMP_SYS(exit)) && allow(filter, SCMP_SYS(restart_syscall)) &&
          allow(filter, SCMP_SYS(clock_gettime)) && allow_memory(filter) && allow_abort(filter);
