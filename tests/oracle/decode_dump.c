@@ -16,14 +16,12 @@
 
 #include "decode/decode.h"
 
-#define FILE_MAX ((size_t)64 << 20)
-
 typedef struct output {
     uint8_t *data;
     size_t n, cap;
 } output;
 
-static void die(const char *what)
+static _Noreturn void die(const char *what)
 {
     (void)fprintf(stderr, "decode_dump: %s\n", what);
     exit(2);
@@ -45,18 +43,18 @@ static void append(output *out, const uint8_t *bytes, size_t n)
 static uint8_t *read_file(const char *path, size_t *n)
 {
     FILE *f = fopen(path, "rb");
-    uint8_t *big = malloc(FILE_MAX), *exact;
+    uint8_t *data;
+    long size;
 
-    if (f == NULL || big == NULL)
+    if (f == NULL || fseek(f, 0, SEEK_END) != 0 || (size = ftell(f)) < 0)
         die(path);
-    *n = fread(big, 1, FILE_MAX, f);
+    rewind(f);
+    *n = (size_t)size;
+    data = malloc(*n == 0 ? 1 : *n);
+    if (data == NULL || fread(data, 1, *n, f) != *n)
+        die(path);
     (void)fclose(f);
-    exact = malloc(*n == 0 ? 1 : *n);
-    if (exact == NULL)
-        die("out of memory");
-    memcpy(exact, big, *n);
-    free(big);
-    return exact;
+    return data;
 }
 
 static mr_status decode(mr__decoder *decoder, const uint8_t *bytes, size_t n, mr__region region,
