@@ -52,8 +52,8 @@ const struct cli_option cli_options[OPT_COUNT] = {
     [OPT_FAILED] = {"failed", 0, KIND_FLAG, GROUP_MAIN, VERB_REPORT, NULL, NULL, 0, 0,
                     "only items that are not stored"},
 
-    [OPT_ID_FROM] = {"id-from", 0, KIND_CHOICE, GROUP_SOURCE, RUNS, "WHAT", "path|stem|sha256", 0,
-                     0, "ids are made from: path (default), stem, sha256"},
+    [OPT_ID_FROM] = {"id-from", 0, KIND_CHOICE, GROUP_SOURCE, RUNS, "WHAT", "path|stem", 0, 0,
+                     "ids are made from: path (default), stem"},
     [OPT_ALL_FILES] = {"all-files", 0, KIND_FLAG, GROUP_SOURCE, WORKING, NULL, NULL, 0, 0,
                        "directories: every regular file, not only image extensions"},
     [OPT_FOLLOW] = {"follow", 0, KIND_FLAG, GROUP_SOURCE, WORKING, NULL, NULL, 0, 0,
