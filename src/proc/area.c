@@ -9,22 +9,15 @@
 
 mr_status mr__area_open(mr__area *area, const char *name, size_t bytes, mr_error *err)
 {
-    void *base;
+    void *base = MAP_FAILED;
     int rc;
 
     *area = (mr__area){.fd = -1};
     area->fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (area->fd < 0)
         return mr__error_errno(err, MR_E_ENV, errno, "shared memory: memfd_create");
-    /* reserved now: running out later would be SIGBUS in the middle of a picture */
-    rc =
-        ftruncate(area->fd, (off_t)bytes) == 0 ? posix_fallocate(area->fd, 0, (off_t)bytes) : errno;
-    if (rc != 0) {
-        mr__area_close(area);
-        return mr__error_errno(err, MR_E_NO_MEMORY, rc, "shared memory: reserve %zu MiB for %s",
-                               bytes >> 20, name);
-    }
-    base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, area->fd, 0);
+    if (ftruncate(area->fd, (off_t)bytes) == 0)
+        base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, area->fd, 0);
     if (base == MAP_FAILED || fcntl(area->fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK) != 0) {
         rc = errno;
         mr__area_close(area);
@@ -33,6 +26,15 @@ mr_status mr__area_open(mr__area *area, const char *name, size_t bytes, mr_error
     area->base = base;
     area->bytes = bytes;
     return MR_OK;
+}
+
+mr_status mr__area_reserve(mr__area *area, size_t offset, size_t bytes, mr_error *err)
+{
+    int rc = posix_fallocate(area->fd, (off_t)offset, (off_t)bytes);
+
+    if (rc == 0)
+        return MR_OK;
+    return mr__error_errno(err, MR_E_NO_MEMORY, rc, "shared memory: reserve %zu MiB", bytes >> 20);
 }
 
 mr_status mr__area_seal_writes(mr__area *area, mr_error *err)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shared memory without a name: a memfd, reserved up front, sealed against resizing, mapped. */
+/* Shared memory without a name: a memfd, sealed against resizing, mapped, reserved before it is
+ * used. */
 #ifndef MR_PROC_AREA_H
 #define MR_PROC_AREA_H
 
@@ -14,8 +15,11 @@ typedef struct mr__area {
     int fd;
 } mr__area;
 
-/* `name` is what /proc/PID/maps shows. MR_E_NO_MEMORY if the bytes cannot be reserved. */
+/* `name` is what /proc/PID/maps shows. Nothing of it may be touched before it is reserved. */
 mr_status mr__area_open(mr__area *area, const char *name, size_t bytes, mr_error *err);
+
+/* Gives the part memory of its own, so that touching it later cannot fail. MR_E_NO_MEMORY. */
+mr_status mr__area_reserve(mr__area *area, size_t offset, size_t bytes, mr_error *err);
 
 /* From here on nobody but this process, through the mapping that it has, can write
  * (F_SEAL_FUTURE_WRITE). */

@@ -8,12 +8,10 @@
 mr_status mr__extents_init(mr__extents *extents, uint64_t total, size_t unit, size_t max_extents,
                            mr_error *err)
 {
-    *extents = (mr__extents){.cap = max_extents + 1, .unit = unit, .total = total};
+    *extents = (mr__extents){.cap = max_extents + 1, .unit = unit, .total = total, .in_use = total};
     extents->free = calloc(extents->cap, sizeof extents->free[0]);
     if (!extents->free)
         return mr__error_no_memory(err, "extents");
-    extents->free[0] = (mr__extent){.offset = 0, .bytes = total};
-    extents->n_free = total > 0;
     return MR_OK;
 }
 

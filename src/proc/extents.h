@@ -23,10 +23,13 @@ typedef struct mr__extents {
     uint64_t total, in_use;
 } mr__extents;
 
-/* `max_extents`: how many may be taken at once (the caller's promise); memory is allocated here and
- * never again. */
+/*
+ * All of `total` is taken at first: parts become free as they are given. `max_extents`: how many
+ * may be taken at once (the caller's promise); memory is allocated here and never again.
+ */
 mr_status mr__extents_init(mr__extents *extents, uint64_t total, size_t unit, size_t max_extents,
                            mr_error *err);
+
 void mr__extents_fini(mr__extents *extents);
 
 /* Takes `bytes` (rounded up to the unit); false if no gap is large enough. */

@@ -73,6 +73,8 @@ static mr_status open_areas(mr_pool *pool, const mr__budget *budget, mr_error *e
         mr__worker *worker = &pool->workers[i];
         worker->index = i;
         s = mr__area_open(&worker->area, "millrace-control", sizeof(mr__control), err);
+        if (s == MR_OK)
+            s = mr__area_reserve(&worker->area, 0, sizeof(mr__control), err);
         worker->control = (mr__control *)(void *)worker->area.base;
     }
     return s;
@@ -119,6 +121,32 @@ static mr_status build(mr_pool *pool, mr_error *err)
     return s;
 }
 
+/* Workers first: they start while this thread and the reserver see to the memory that they will
+ * use. */
+static mr_status start(mr_pool *pool, mr_error *err)
+{
+    mr_status s = mr__thread_start(&pool->loop, mr__supervisor_main, pool, err);
+
+    if (s != MR_OK)
+        return s;
+    pool->loop_runs = true;
+    s = mr__thread_start(&pool->reserver, mr__reserve_main, pool, err);
+    pool->reserver_runs = s == MR_OK;
+    if (s == MR_OK)
+        s = mr__area_reserve(&pool->slots_area, 0, pool->slots_area.bytes, err);
+    mr__pool_lock(pool);
+    mr__extents_give(&pool->slots, 0, pool->slots_area.bytes);
+    while (!pool->spawned)
+        (void)pthread_cond_wait(&pool->changed, &pool->lock);
+    if (s == MR_OK && pool->failed) {
+        s = pool->error.status;
+        if (err)
+            *err = pool->error;
+    }
+    mr__pool_unlock(pool);
+    return s;
+}
+
 mr_status mr__pool_open_with(const mr_pool_options *options, const mr__process_ops *process,
                              uint32_t unit_items, mr_pool **out, mr_error *err)
 {
@@ -137,21 +165,7 @@ mr_status mr__pool_open_with(const mr_pool_options *options, const mr__process_o
     mr__cond_init(&pool->slab_changed);
     s = build(pool, err);
     if (s == MR_OK)
-        s = mr__thread_start(&pool->loop, mr__supervisor_main, pool, err);
-    if (s != MR_OK) {
-        mr_pool_close(&pool);
-        return s;
-    }
-    pool->loop_runs = true;
-    mr__pool_lock(pool);
-    while (!pool->spawned)
-        (void)pthread_cond_wait(&pool->changed, &pool->lock);
-    if (pool->failed) {
-        s = pool->error.status;
-        if (err)
-            *err = pool->error;
-    }
-    mr__pool_unlock(pool);
+        s = start(pool, err);
     if (s != MR_OK)
         mr_pool_close(&pool);
     *out = pool;
@@ -183,6 +197,8 @@ void mr_pool_close(mr_pool **handle)
         mr__supervisor_kick(pool);
         (void)pthread_join(pool->loop, NULL);
     }
+    if (pool->reserver_runs)
+        (void)pthread_join(pool->reserver, NULL);
     for (i = 0; i < pool->n_workers; i++)
         mr__area_close(&pool->workers[i].area);
     free(pool->workers);

@@ -76,8 +76,8 @@ struct mr_pool {
     pthread_mutex_t lock;
     pthread_cond_t changed;      /* workers started or ended, pool failed */
     pthread_cond_t slab_changed; /* room in the slab, or a turn came */
-    pthread_t loop;
-    bool loop_runs;
+    pthread_t loop, reserver;
+    bool loop_runs, reserver_runs;
     int epoll_fd, event_fd, kick_fd, timer_fd;
     uint64_t armed_ns; /* when the timer fires; 0: not set */
 
@@ -158,6 +158,12 @@ void mr__grants_look(mr_pool *pool, mr__worker *worker);
 void mr__grants_answer(mr_pool *pool);
 /* grants.c: the worker's decode is over, or the worker is gone. */
 void mr__grants_end(mr_pool *pool, mr__worker *worker);
+
+/*
+ * reserve.c: the thread that gives the input slab its memory, part by part, while workers start and
+ * the first pictures are already on their way.
+ */
+void *mr__reserve_main(void *pool);
 
 /* supervisor.c: the loop thread, and one worker's start. */
 void *mr__supervisor_main(void *pool);
