@@ -173,7 +173,7 @@ static mr_status take_palette(header *hd, const mr__png_chunk *chunk)
         return fail(hd, MR_CODE_CORRUPT, "a palette of more than 256 entries");
     palette->n = (uint32_t)(chunk->n / 3);
     if (chunk->n > 0)
-        memcpy(palette->rgb, chunk->data, palette->n * 3);
+        memcpy(palette->rgb, chunk->data, (size_t)palette->n * 3);
     return MR_OK;
 }
 

@@ -2,6 +2,7 @@
 /* What host and workers occupy, shared memory counted once. */
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "proc/pool.h"
@@ -12,15 +13,21 @@ static bool proc_kib(const char *path, const char *key, uint64_t *out)
 {
     FILE *f = fopen(path, "re");
     char line[256];
-    unsigned long long kib;
     bool found = false;
 
     if (!f)
         return false;
     while (fgets(line, sizeof line, f)) {
-        if (strncmp(line, key, strlen(key)) != 0 || sscanf(line + strlen(key), "%llu", &kib) != 1)
+        const char *number = line + strlen(key);
+        char *end;
+        uint64_t kib;
+
+        if (strncmp(line, key, strlen(key)) != 0)
             continue;
-        *out += (uint64_t)kib << 10;
+        kib = strtoull(number, &end, 10);
+        if (end == number)
+            continue;
+        *out += kib << 10;
         found = true;
     }
     (void)fclose(f);

@@ -14,7 +14,7 @@ mr_status mr__thread_start(pthread_t *thread, void *(*main)(void *), void *arg, 
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     (void)pthread_attr_init(&attr);
-    (void)pthread_attr_setstacksize(&attr, 512 * 1024);
+    (void)pthread_attr_setstacksize(&attr, (size_t)512 * 1024);
     rc = pthread_create(thread, &attr, main, arg);
     (void)pthread_attr_destroy(&attr);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);

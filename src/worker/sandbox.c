@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -29,16 +30,17 @@ int mr__sandbox_attach(int parent)
 /* Bytes of address space in use, 0 if /proc cannot be read. */
 static uint64_t address_space(void)
 {
-    unsigned long pages = 0;
+    char line[128];
+    uint64_t pages = 0;
     long page = sysconf(_SC_PAGESIZE);
     FILE *f = fopen("/proc/self/statm", "re");
 
     if (!f)
         return 0;
-    if (fscanf(f, "%lu", &pages) != 1)
-        pages = 0;
+    if (fgets(line, sizeof line, f))
+        pages = strtoull(line, NULL, 10);
     (void)fclose(f);
-    return (uint64_t)pages * (uint64_t)page;
+    return pages * (uint64_t)page;
 }
 
 static bool limit(__rlimit_resource_t what, uint64_t value)
