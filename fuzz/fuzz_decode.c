@@ -43,7 +43,7 @@ static result decode(mr__decoder *decoder, const uint8_t *data, size_t size,
     check(r.rows.x0 + r.rows.width <= picture->width);
     check(r.rows.pixel_bytes == mr__mode_bytes(picture->mode));
     row = (size_t)r.rows.width * r.rows.pixel_bytes;
-    r.pixels = malloc(row * (region->y1 - region->y0));
+    r.pixels = calloc(region->y1 - region->y0, row);
     check(r.pixels != NULL);
     while ((r.status = mr__decoder_read(decoder, &rows, &stride, &n, &err)) == MR_OK) {
         check(n > 0 && n <= region->y1 - y);

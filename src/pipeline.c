@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "base/machine.h"
 #include "pipeline/run.h"
 
 void mr_pipeline_options_init(mr_pipeline_options *options)
@@ -138,6 +139,7 @@ mr_status mr_pipeline_open(mr_source *source, const mr_pipeline_options *options
     p->progress_cookie = options->progress_cookie;
     p->logger = options->stream.pool.logger;
     p->fetchers = options->stream.fetch_threads ? options->stream.fetch_threads : 2;
+    p->workers = options->stream.pool.workers ? options->stream.pool.workers : mr__machine_cores();
     p->opened_ns = mr__clock_ns();
     p->process_start_ms = mr__process_start_ms();
     mr__tally_init(&p->tally);

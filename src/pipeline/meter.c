@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The thread that looks at a run five times a second. Each look samples the memory of host and
- * workers, whose highest value the pool keeps, and tells the progress callback what happened within
- * the last seconds.
+ * The thread that looks at a run five times a second, and tells the progress callback what happened
+ * within the last seconds. Once a second it samples the memory of host and workers, whose highest
+ * value the pool keeps: reading it makes the kernel walk every page, which costs milliseconds.
  */
 #include <errno.h>
-#include <signal.h>
 #include <time.h>
 
 #include "base/log.h"
 #include "pipeline/run.h"
+#include "proc/thread.h"
 
-#define TICK_NS INT64_C(200000000)
-#define LOOKS   16 /* the rate is that of the last three seconds */
+#define TICK_NS     INT64_C(200000000)
+#define LOOKS       16 /* the rate is that of the last three seconds */
+#define MEMORY_TICK 5  /* every so many looks */
 
 typedef struct look {
     uint64_t items;
@@ -66,6 +67,7 @@ static void *run(void *arg)
 {
     mr_pipeline *p = arg;
     look looks[LOOKS] = {look_at(p)};
+    mr_pool_stats memory; /* taking them is what keeps the peak */
     struct timespec at;
     size_t n = 1;
 
@@ -79,6 +81,8 @@ static void *run(void *arg)
         if (wait_until(&p->meter, &at))
             return NULL;
         looks[n % LOOKS] = look_at(p);
+        if (n % MEMORY_TICK == 0)
+            mr_pool_stats_get(mr_stream_pool(p->stream), &memory);
         if (p->progress)
             tell(p, &looks[n % LOOKS], &looks[n < LOOKS ? 0 : (n + 1) % LOOKS]);
         n++;
@@ -88,18 +92,10 @@ static void *run(void *arg)
 void mr__meter_start(mr_pipeline *p)
 {
     mr__meter *meter = &p->meter;
-    pthread_condattr_t attr;
-    sigset_t all, before;
 
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&meter->lock, NULL);
-    pthread_cond_init(&meter->ended, &attr);
-    pthread_condattr_destroy(&attr);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    meter->started = pthread_create(&meter->thread, NULL, run, p) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    mr__cond_init(&meter->ended);
+    meter->started = mr__thread_start(&meter->thread, run, p, NULL) == MR_OK;
     if (!meter->started)
         mr__log(&p->logger, MR_LOG_WARN, "pipeline", "no thread for the progress display");
 }

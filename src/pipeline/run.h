@@ -15,7 +15,7 @@
 #include "pipeline/sink.h"
 #include "pipeline/tally.h"
 
-/* The thread that looks at the run five times a second: progress and peak memory. */
+/* The thread that looks at the run: progress five times, memory once a second. */
 typedef struct mr__meter {
     pthread_mutex_t lock;
     pthread_cond_t ended;
@@ -39,7 +39,7 @@ struct mr_pipeline {
     uint64_t opened_ns;
     double process_start_ms;
     double first_batch_ms;
-    uint32_t fetchers;
+    uint32_t fetchers, workers;
     mr_logger logger;
     void (*progress)(void *cookie, const mr_progress *progress);
     void *progress_cookie;

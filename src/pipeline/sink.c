@@ -9,11 +9,11 @@
 #include "pipeline/sink.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "proc/thread.h"
 
 #define RECORDS 3
 
@@ -86,25 +86,11 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* Signals are for the threads of the caller, not for ours. */
-static int start(mr__sink *sink)
-{
-    sigset_t all, before;
-    int rc;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    rc = pthread_create(&sink->thread, NULL, run, sink);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return rc;
-}
-
 mr_status mr__sink_open(const mr__sink_options *options, mr__sink **out, mr_error *err)
 {
     mr__sink *sink = calloc(1, sizeof *sink);
     mr_status status = MR_OK;
     uint32_t n = options->dim > 0 ? RECORDS : 1;
-    int rc;
 
     *out = NULL;
     if (!sink)
@@ -121,10 +107,9 @@ mr_status mr__sink_open(const mr__sink_options *options, mr__sink **out, mr_erro
         sink->n_records++;
         sink->spare[sink->n_spare++] = record;
     }
-    rc = start(sink);
-    sink->started = rc == 0;
-    if (rc != 0)
-        status = mr__error_errno(err, MR_E_ENV, rc, "store thread");
+    if (status == MR_OK)
+        status = mr__thread_start(&sink->thread, run, sink, err);
+    sink->started = status == MR_OK;
 done:
     if (status != MR_OK)
         mr__sink_close(&sink);

@@ -13,11 +13,9 @@
 mr__occupancy mr__run_occupancy(mr_pipeline *p)
 {
     mr_stream_stats stream;
-    mr_pool_stats pool;
     mr__counts counts = mr__tally_get(&p->tally);
 
     mr_stream_stats_get(p->stream, &stream);
-    mr_pool_stats_get(mr_stream_pool(p->stream), &pool);
     return (mr__occupancy){
         .seconds = (double)(mr__clock_ns() - p->opened_ns) / 1e9,
         .source = stream.source_wait_s,
@@ -26,7 +24,7 @@ mr__occupancy mr__run_occupancy(mr_pipeline *p)
         .embed = counts.embed_s,
         .store = counts.store_s,
         .fetchers = p->fetchers,
-        .workers = pool.workers,
+        .workers = p->workers,
     };
 }
 

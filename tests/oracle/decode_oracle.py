@@ -186,7 +186,7 @@ def pack_rows(samples, depth):
     return bytes(out)
 
 
-def make_png(samples, depth, colour, interlace=0, before=b"", idat=0, after=b""):
+def make_png(samples, depth, colour, interlace=0, before=b"", idat=0):
     height, width, _ = samples.shape
     if interlace:
         passes = [samples[y0::dy, x0::dx] for x0, y0, dx, dy in ADAM7]
@@ -196,7 +196,7 @@ def make_png(samples, depth, colour, interlace=0, before=b"", idat=0, after=b"")
     data = zlib.compress(raw)
     parts = [data[i : i + idat] for i in range(0, len(data), idat)] if idat else [data]
     body = b"".join(png_chunk(b"IDAT", p) for p in parts)
-    return SIGNATURE + ihdr(width, height, depth, colour, interlace) + before + body + after + END
+    return SIGNATURE + ihdr(width, height, depth, colour, interlace) + before + body + END
 
 
 def png_samples(width, height, depth, colour):

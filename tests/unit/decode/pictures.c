@@ -26,7 +26,8 @@ static uint8_t sample(uint32_t x, uint32_t y, uint32_t c, uint32_t *seed)
 
 static uint8_t *make_pixels(uint32_t width, uint32_t height, uint32_t channels, uint32_t seed)
 {
-    uint8_t *px = malloc((size_t)width * height * channels), *p = px;
+    size_t size = (size_t)width * height * channels;
+    uint8_t *px = malloc(size), *p = px;
 
     assert_non_null(px);
     for (uint32_t y = 0; y < height; y++)

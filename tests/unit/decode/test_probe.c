@@ -213,7 +213,8 @@ static bytes with_scans(const bytes *b, uint32_t extra)
     while (at > 0 && !(b->data[at] == 0xFF && b->data[at + 1] == 0xDA))
         at--;
     len = b->n - 2 - at;
-    out = (bytes){.data = malloc(b->n + extra * len), .n = b->n + extra * len};
+    out.n = b->n + extra * len;
+    out.data = malloc(out.n);
     assert_non_null(out.data);
     memcpy(out.data, b->data, b->n - 2);
     for (uint32_t i = 0; i < extra; i++)
