@@ -70,8 +70,8 @@ static const mr__preset_entry presets[] = {
     },
     {
         .info = {"millrace/builtin", "Pillow 13.0",
-                 "what the builtin embedder takes: RGB on white, squash to 128x128", true},
-        .spec = {.colour_order = MR__RGB_FIRST, .alpha = MR__ALPHA_WHITE,
+                 "what the builtin embedder takes: upright, RGB on white, squash to 128x128", true},
+        .spec = {.colour_order = MR__RGB_FIRST, .alpha = MR__ALPHA_WHITE, .exif = MR__EXIF_APPLY,
                  .resize = MR__RESIZE_SQUASH, .resize_width = 128, .resize_height = 128,
                  .filter = MR__FILTER_BILINEAR, .pass_order = MR__PASS_PILLOW_13,
                  .dtype = MR_DTYPE_U8, .layout = MR_LAYOUT_NHWC},

@@ -30,7 +30,8 @@ WANTED = {"copy": 0.99, "small_copy": 0.99, "centre_crop": 0.90, "random_crop": 
 
 
 def on_white(image):
-    """RGB as the preset millrace/builtin makes it: transparency over white."""
+    """RGB as the preset millrace/builtin makes it: upright, transparency over white."""
+    image = ImageOps.exif_transpose(image)
     if image.mode not in ("RGBA", "LA", "PA") and "transparency" not in image.info:
         return image.convert("RGB")
     image = image.convert("RGBA")

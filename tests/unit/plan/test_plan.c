@@ -70,7 +70,7 @@ static void test_fingerprints_are_frozen(void **state)
         {"letterbox", "mr1:67eb3644f6424650e5856c5e882f0cb72a39d9b330ee45512c9975a428db5eaf"},
         {"raw", "mr1:7c9d250a43b17b64ffb484f24a50cca8f82962a2104cac5d09964cf362b98613"},
         {"millrace/builtin",
-         "mr1:d5f9077e1a8e2f205e95aa193f226b5da12f0916b3ea5ff49af587e7e99c9686"},
+         "mr1:f45bb2e2621c71b0c49ea4e89134c3e23043e9e1e427230a09ed655a88d852ee"},
     };
 
     (void)state;
