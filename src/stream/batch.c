@@ -238,7 +238,7 @@ void mr__batch_recycle(mr__batch *batch)
         mr__entry *entry = batch->rows[i];
         if (!entry)
             continue;
-        entry->task.next = &stream->free_entries->task;
+        entry->task.next = stream->free_entries ? &stream->free_entries->task : NULL;
         stream->free_entries = entry;
     }
     batch->n_rows = 0;
