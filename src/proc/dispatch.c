@@ -205,6 +205,7 @@ void mr__dispatch_collect(mr_pool *pool, mr__worker *worker)
         worker->served += n;
         worker->alone = false;
         worker->head_since_ns = units_out(worker) > 0 ? mr__clock_ns() : 0;
+        worker->head_used_ns = 0;
         mr__grants_end(pool, worker);
         for (i = 0; i < n; i++)
             take_answer(worker->units[slot].tasks[i], &pool->answer.items[i]);
@@ -243,8 +244,11 @@ void mr__dispatch_reclaim(mr_pool *pool, mr__worker *worker, mr_code reason, con
 
         for (i = worker->units[slot].n_items; i-- > 0;) {
             mr__task *task = worker->units[slot].tasks[i];
-            /* only the oldest can have been begun; more than that is a lie in shared memory */
-            if (begun && u == worker->head) {
+            /*
+             * Only the oldest can have been begun; more than that is a lie in shared memory. And so
+             * is an oldest that is never begun and yet ends one worker after the other.
+             */
+            if (u == worker->head && (begun || ++task->returned >= MR__RETURNS_MAX)) {
                 retry_or_give_up(pool, task, reason, message);
                 continue;
             }
@@ -254,7 +258,7 @@ void mr__dispatch_reclaim(mr_pool *pool, mr__worker *worker, mr_code reason, con
         }
     }
     worker->head = worker->tail = 0;
-    worker->head_since_ns = 0;
+    worker->head_since_ns = worker->head_used_ns = 0;
     worker->alone = false;
     mr__grants_end(pool, worker);
 }

@@ -14,8 +14,11 @@ static void answer(mr__worker *worker, mr__grant_answer what)
     mr__need_grant(worker->control, worker->need_number, what);
     mr__wake_ring(&worker->control->doorbell);
     worker->need_bytes = 0;
-    if (worker->head != worker->tail)
-        worker->head_since_ns = mr__clock_ns(); /* its clock goes on */
+    if (worker->head == worker->tail)
+        return;
+    /* its clock goes on where it was stopped: asking again and again buys no time */
+    worker->head_since_ns = mr__clock_ns() - worker->head_used_ns;
+    worker->head_used_ns = 0;
 }
 
 void mr__grants_look(mr_pool *pool, mr__worker *worker)
@@ -29,6 +32,8 @@ void mr__grants_look(mr_pool *pool, mr__worker *worker)
         pool, worker); /* the next item of a unit asks while the last one's grant still stands */
     worker->need_bytes = bytes > 0 ? bytes : 1;
     worker->need_since_ns = mr__clock_ns();
+    if (worker->head_since_ns != 0)
+        worker->head_used_ns = worker->need_since_ns - worker->head_since_ns;
     worker->head_since_ns = 0;
     if (worker->need_bytes > pool->grant_total)
         answer(worker, MR__GRANT_REFUSED);

@@ -46,7 +46,7 @@ void mr__pool_plan_put(mr_pool *pool, uint32_t cell)
 void mr__pool_submit(mr_pool *pool, mr__task *task)
 {
     task->ready_ns = mr__clock_ns();
-    task->attempts = 0;
+    task->attempts = task->returned = 0;
     task->alone = task->sent = false;
     task->queued = true;
     mr__task_push(&pool->ready, task);

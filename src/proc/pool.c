@@ -251,13 +251,12 @@ void mr_pool_stats_get(mr_pool *pool, mr_pool_stats *out)
     out->grants = pool->grants;
     out->take_backs = pool->take_backs;
     for (i = 0; i < pool->n_workers; i++) {
-        const mr__control *control = pool->workers[i].control;
-        if (pool->workers[i].state != MR__WORKER_READY)
+        const mr__worker *worker = &pool->workers[i];
+        if (worker->state != MR__WORKER_READY)
             continue;
-        out->sandbox_layers = out->workers_ready == 0
-                                  ? mr__word_load(&control->sandbox_layers)
-                                  : out->sandbox_layers & mr__word_load(&control->sandbox_layers);
-        out->landlock_abi = mr__word_load(&control->landlock_abi);
+        out->sandbox_layers =
+            worker->sandbox_layers & (out->workers_ready == 0 ? UINT32_MAX : out->sandbox_layers);
+        out->landlock_abi = worker->landlock_abi;
         out->workers_ready++;
     }
     mr__pool_unlock(pool);

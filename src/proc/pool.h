@@ -22,6 +22,8 @@
 
 #define MR__WORKERS_MAX       256
 #define MR__WORKER_DEPTH      3 /* units that a worker is given ahead: it never waits for the host */
+#define MR__START_NS          (UINT64_C(10) * 1000000000) /* that a worker may take to become ready */
+#define MR__RETURNS_MAX       3 /* deaths with an item next in turn, said to be unbegun */
 #define MR__STARTS_MAX        3 /* workers that may die one after the other before any was ready */
 #define MR__HOST_BASE_BYTES   (UINT64_C(24) << 20) /* host's own code, stacks and heap */
 #define MR__WORKER_BASE_BYTES (UINT64_C(6) << 20)
@@ -47,10 +49,13 @@ typedef struct mr__worker {
         mr__task *tasks[MR__UNIT_ITEMS];
     } units[MR__MAILBOX_UNITS];
     uint64_t head_since_ns; /* when the oldest unit's turn began; 0: its clock stands still */
-    uint64_t served;        /* items answered since it started */
-    bool alone;             /* holds a retried item: nothing else goes there */
-    bool timed_out;         /* killed for its deadline */
-    bool planned;           /* killed to get a fresh one: not a restart */
+    uint64_t head_used_ns;  /* of that turn, before its clock was stopped */
+    uint64_t started_ns;
+    uint32_t sandbox_layers, landlock_abi; /* as it said when it became ready */
+    uint64_t served;                       /* items answered since it started */
+    bool alone;                            /* holds a retried item: nothing else goes there */
+    bool timed_out;                        /* killed for its deadline */
+    bool planned;                          /* killed to get a fresh one: not a restart */
     bool closing;
 
     uint16_t need_number;

@@ -46,7 +46,11 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 
 static uint64_t deadline_of(const mr_pool *pool, const mr__worker *worker)
 {
-    if (worker->head_since_ns == 0 || worker->timed_out)
+    if (worker->timed_out)
+        return 0;
+    if (worker->state == MR__WORKER_STARTING)
+        return worker->started_ns + MR__START_NS;
+    if (worker->head_since_ns == 0)
         return 0;
     return worker->head_since_ns + (uint64_t)pool->options.item_timeout_ms * 1000000;
 }
@@ -134,6 +138,7 @@ static void start_worker(mr_pool *pool, mr__worker *worker)
         return;
     }
     worker->state = MR__WORKER_STARTING;
+    worker->started_ns = mr__clock_ns();
     watch(pool, worker->process.fd, worker->index);
 }
 
@@ -201,9 +206,13 @@ static void worker_ready(mr_pool *pool, mr__worker *worker)
 {
     const uint32_t wanted =
         MR_SANDBOX_NO_NEW_PRIVS | MR_SANDBOX_SECCOMP | MR_SANDBOX_LANDLOCK | MR_SANDBOX_RLIMITS;
-    uint32_t missing = wanted & ~mr__word_load(&worker->control->sandbox_layers);
+    uint32_t missing;
     mr_error err = {0};
 
+    /* noted now: once it has seen a picture it may say anything */
+    worker->sandbox_layers = mr__word_load(&worker->control->sandbox_layers);
+    worker->landlock_abi = mr__word_load(&worker->control->landlock_abi);
+    missing = wanted & ~worker->sandbox_layers;
     worker->state = MR__WORKER_READY;
     pool->failed_starts = 0;
     pthread_cond_broadcast(&pool->changed);

@@ -29,6 +29,7 @@ struct mr__task {
     uint64_t max_pixels;
 
     uint32_t attempts; /* times that a worker began it */
+    uint32_t returned; /* times that a worker ended with this next in turn, said to be unbegun */
     bool alone;        /* a worker died on it: now by itself, in a fresh worker */
     bool queued;       /* in the pool's ready list */
     bool sent;         /* in a worker's mailbox */

@@ -73,12 +73,27 @@ mr__entry *mr__batch_entry_new(mr_stream *stream)
     return entry;
 }
 
+/* Did every row of it move to a later batch? */
+static bool is_hollow(const mr__batch *batch)
+{
+    uint32_t i;
+
+    for (i = 0; i < batch->n_rows; i++)
+        if (batch->rows[i])
+            return false;
+    return true;
+}
+
 static void settle(mr__batch *batch)
 {
     mr_stream *stream = batch->stream;
 
     if (batch->state != MR__BATCH_CLOSED || batch->n_open > 0)
         return;
+    if (is_hollow(batch)) {
+        mr__batch_recycle(batch);
+        return;
+    }
     batch->state = MR__BATCH_READY;
     (void)pthread_cond_broadcast(&stream->ready);
 }
