@@ -211,6 +211,7 @@ static mr_status next_batch(mr_pipeline *p, mr_error *err)
     mr__failpoint_die("pipeline.batch");
     judge(p, batch);
     status = embed(p, batch, record, &facts.ms_embed, err);
+    mr__failpoint_die("pipeline.embedded");
     if (status == MR_OK)
         status = mr__record_fill(record, batch, &facts, err);
     if (status != MR_OK)
