@@ -62,6 +62,16 @@ def complete(pictures, store, workers=2):
     return hosts.problems_after(store, before, pictures.vectors, lines[-1]), before
 
 
+def found(store):
+    """Ids that a search finds in the store as it is now."""
+    stored = hosts.Content(store).vectors
+    if not stored:
+        return set()
+    status, lines, errors = hosts.run("search", store, "--id", next(iter(stored)), "-k", 2 * MANY)
+    assert status == 0, errors
+    return {hit["id"] for hit in lines[-1]["results"]}
+
+
 def die_at(pictures, store, failpoints, workers):
     """Runs the build with failpoints until it kills itself."""
     with hosts.Host(*ingest(pictures.pictures, store, workers), binary=hosts.TESTING,
@@ -78,8 +88,10 @@ def test_killed_at_a_point(point, small, tmp_path):
         die_at(small, store, f"{point}:{nth}", workers)
         between = hosts.Content(store)
         assert between.problems() == []
+        assert found(store) == between.stored
         problems, before = complete(small, store, workers)
         assert problems == [], f"{point}:{nth}"
+        assert before.stored == between.stored
         if point.startswith("store."):
             batches = nth - (point == "store.before_commit")
             assert len(before.stored) == batches * BATCH
