@@ -10,6 +10,10 @@
  * An entry keeps 96 bits of the SHA-256 of its id: names come from outside, and with a
  * cryptographic hash nobody can craft two ids that are taken for one. Of the key 32 bits are kept:
  * they only tell "listed twice" from "duplicate" once the id is known to be the same.
+ *
+ * Both blocks are zeroed memory that the kernel provides as it is touched, so a short run pays for
+ * what it uses. A run that gets long takes all of it at once, after LONG_RUN ids: from then on its
+ * memory does not depend on how long it is.
  */
 #include "pipeline/seen.h"
 
@@ -23,6 +27,8 @@
 #include "base/size.h"
 
 #define CAPACITY_MAX ((size_t)1 << 24)
+#define LONG_RUN     4096
+#define PAGE         4096
 
 typedef struct entry {
     uint64_t id_lo;
@@ -113,7 +119,6 @@ mr_status mr__seen_open(size_t capacity, mr__seen **out, mr_error *err)
         return mr__error_no_memory(err, "seen ids");
     seen->capacity = capacity;
     seen->mask = slots - 1;
-    /* large zeroed blocks: the kernel provides pages only as they are touched */
     seen->ring = calloc(capacity, sizeof *seen->ring);
     seen->index = calloc(slots, sizeof *seen->index);
     if (!seen->ring || !seen->index) {
@@ -134,6 +139,16 @@ void mr__seen_close(mr__seen **seen)
     *seen = NULL;
 }
 
+/* Touches every page, which changes nothing. */
+static void touch(void *block, size_t bytes)
+{
+    volatile unsigned char *at = block;
+    size_t i;
+
+    for (i = 0; i < bytes; i += PAGE)
+        at[i] = at[i];
+}
+
 mr__seen_answer mr__seen_meet(mr__seen *seen, const char *id, const char *key)
 {
     entry e = entry_of(id, key);
@@ -150,5 +165,9 @@ mr__seen_answer mr__seen_meet(mr__seen *seen, const char *id, const char *key)
     seen->ring[at] = e;
     seen->index[slot] = (uint32_t)at + 1;
     seen->met++;
+    if (seen->met == LONG_RUN) {
+        touch(seen->ring, seen->capacity * sizeof *seen->ring);
+        touch(seen->index, (seen->mask + 1) * sizeof *seen->index);
+    }
     return MR__SEEN_NEW;
 }
