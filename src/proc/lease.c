@@ -109,6 +109,12 @@ void mr__pool_slab_give(mr_pool *pool, uint64_t offset, uint64_t bytes)
     (void)pthread_cond_broadcast(&pool->slab_changed);
 }
 
+void mr__pool_slots_reserved(mr_pool *pool, uint64_t end)
+{
+    pool->slots_reserved = end;
+    (void)pthread_cond_broadcast(&pool->slab_changed);
+}
+
 void mr__pool_alarm_add(mr_pool *pool, mr__alarm *alarm)
 {
     alarm->next = pool->alarms;

@@ -132,8 +132,6 @@ static mr_status start(mr_pool *pool, mr_error *err)
     pool->loop_runs = true;
     s = mr__thread_start(&pool->reserver, mr__reserve_main, pool, err);
     pool->reserver_runs = s == MR_OK;
-    if (s == MR_OK)
-        s = mr__area_reserve(&pool->slots_area, 0, pool->slots_area.bytes, err);
     mr__pool_lock(pool);
     mr__extents_give(&pool->slots, 0, pool->slots_area.bytes);
     while (!pool->spawned)

@@ -88,6 +88,7 @@ struct mr_pool {
 
     mr__area slab_area, slots_area;
     mr__extents slab, slots;
+    uint64_t slots_reserved;       /* the slots up to here may be touched */
     uint64_t slab_turn, slab_next; /* fetchers take room in the order in which they asked */
 
     mr__worker *workers;
@@ -143,6 +144,10 @@ size_t mr__pool_cancel(mr_pool *pool, const void *owner, mr__task_list *cancelle
  */
 bool mr__pool_slab_take(mr_pool *pool, uint64_t bytes, const bool *stop, uint64_t *offset);
 void mr__pool_slab_give(mr_pool *pool, uint64_t offset, uint64_t bytes);
+
+/* The slots up to `end` may be touched. Waits for that go by `slab_changed`, as for the slab
+ * itself. */
+void mr__pool_slots_reserved(mr_pool *pool, uint64_t end);
 
 /* Alarms: registered once, then set and cleared by `at_ns`. */
 void mr__pool_alarm_add(mr_pool *pool, mr__alarm *alarm);

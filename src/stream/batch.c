@@ -16,6 +16,15 @@ static mr__batch *free_batch(mr_stream *stream)
     return NULL;
 }
 
+/* Slots lie one after the other, and are reserved in that order. */
+static bool is_reserved(const mr__batch *batch)
+{
+    const mr_stream *stream = batch->stream;
+
+    return stream->slots_offset + batch->slot_offset + stream->slot_bytes <=
+           stream->pool->slots_reserved;
+}
+
 static void begin(mr_stream *stream, mr__batch *batch)
 {
     batch->state = MR__BATCH_FILLING;
@@ -52,10 +61,11 @@ mr__entry *mr__batch_entry_new(mr_stream *stream)
         mr__batch *batch = free_batch(stream);
         if (stream->stopping || stream->closing || stream->pool->failed)
             return NULL;
-        if (batch)
+        if (batch && is_reserved(batch))
             begin(stream, batch);
         else
-            (void)pthread_cond_wait(&stream->room, &stream->pool->lock);
+            (void)pthread_cond_wait(batch ? &stream->pool->slab_changed : &stream->room,
+                                    &stream->pool->lock);
     }
     stream->stats.slot_wait_s += (double)(mr__clock_ns() - from) * 1e-9;
     entry = stream->free_entries;
@@ -156,6 +166,21 @@ static void task_done(mr__task *task)
     mr__batch_resolve((mr__entry *)(void *)task);
 }
 
+/* The batch that a retried entry may move to; NULL if there is none. */
+static mr__batch *later_batch(mr_stream *stream)
+{
+    mr__batch *batch = stream->filling;
+
+    if (batch || stream->ended)
+        return batch;
+    batch = free_batch(stream);
+    if (!batch || !is_reserved(batch))
+        return NULL;
+    begin(stream, batch);
+    (void)pthread_cond_broadcast(&stream->room);
+    return batch;
+}
+
 /*
  * A worker died on it. In order, its batch waits for it. Otherwise it moves to the batch that is
  * filling, so that the others of its batch can leave.
@@ -163,20 +188,16 @@ static void task_done(mr__task *task)
 static void task_retry(mr__task *task)
 {
     mr__entry *entry = (mr__entry *)(void *)task;
-    mr_stream *stream = entry->stream;
-    mr__batch *old = entry->batch, *filling = stream->filling;
+    mr__batch *old = entry->batch, *later;
 
-    if (!stream->options.unordered || old->state == MR__BATCH_FILLING)
+    if (!entry->stream->options.unordered || old->state == MR__BATCH_FILLING)
         return;
-    if (!filling && !stream->ended && (filling = free_batch(stream)) != NULL) {
-        begin(stream, filling);
-        (void)pthread_cond_broadcast(&stream->room);
-    }
-    if (!filling)
+    later = later_batch(entry->stream);
+    if (!later)
         return;
     old->rows[entry->row] = NULL;
     old->n_open--;
-    place(entry, filling);
+    place(entry, later);
     settle(old);
 }
 
