@@ -262,6 +262,8 @@ def parse_arguments():
 
 def main():
     args = parse_arguments()
+    # a shell starts background jobs with SIGINT ignored, and the tests of Ctrl-C would inherit that
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     env = environment(args)
     scale = 5 if args.sanitizer else 1
     prefix = fixed_addresses() if args.sanitizer else []

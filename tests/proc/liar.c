@@ -4,9 +4,11 @@
  * the slots, answers nonsense, asks for memory without end, claims what it does not finish, and
  * dies at will.
  */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "ring/layout.h"
@@ -81,7 +83,9 @@ int main(void)
         mmap(NULL, sizeof *control, PROT_READ | PROT_WRITE, MAP_SHARED, MR__FD_CONTROL, 0);
     uint8_t *slots;
 
-    if (control == MAP_FAILED)
+    /* in a real worker this is set before it sees a picture, and the sandbox keeps it from being
+     * unset */
+    if (control == MAP_FAILED || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
         return 1;
     slots = mmap(NULL, control->slots_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, MR__FD_SLOTS, 0);
     if (slots == MAP_FAILED)
