@@ -18,7 +18,6 @@
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/log.h"
-#include "base/machine.h"
 #include "pipeline/run.h"
 
 void mr_pipeline_options_init(mr_pipeline_options *options)
@@ -139,7 +138,6 @@ mr_status mr_pipeline_open(mr_source *source, const mr_pipeline_options *options
     p->progress_cookie = options->progress_cookie;
     p->logger = options->stream.pool.logger;
     p->fetchers = options->stream.fetch_threads ? options->stream.fetch_threads : 2;
-    p->workers = options->stream.pool.workers ? options->stream.pool.workers : mr__machine_cores();
     p->opened_ns = mr__clock_ns();
     p->process_start_ms = mr__process_start_ms();
     mr__tally_init(&p->tally);
@@ -156,7 +154,9 @@ mr_status mr_pipeline_open(mr_source *source, const mr_pipeline_options *options
     if (status == MR_OK)
         status =
             mr_stream_open(p->admitted, p->choice.plan, NULL, &options->stream, &p->stream, err);
-    if (status != MR_OK)
+    if (status == MR_OK)
+        p->workers = (uint32_t)mr_pool_pids(mr_stream_pool(p->stream), NULL, 0);
+    else
         mr_pipeline_close(&p);
     *out = p;
     return status;

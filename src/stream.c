@@ -40,6 +40,11 @@ static void batch_age(mr__alarm *alarm)
     mr_stream *stream = (mr_stream *)(void *)((char *)alarm - offsetof(struct mr_stream, age));
 
     mr__batch_close(stream);
+    if (!stream->pool->failed)
+        return;
+    /* no batch will become ready any more: whoever waits is told */
+    (void)pthread_cond_broadcast(&stream->ready);
+    (void)pthread_cond_broadcast(&stream->room);
 }
 
 /* Room for the slots in the pool: as many as are wanted, fewer if there is less, never under two.
@@ -71,7 +76,7 @@ static mr_status open_pool(mr_stream *stream, mr_error *err)
     if (stream->options.slots == 0)
         least = 2;
     if (options.workers == 0)
-        options.workers = mr__machine_cores();
+        options.workers = mr__budget_workers(&options);
     for (; wanted >= least; wanted--) {
         mr__budget budget;
         options.slots_bytes = stream->slot_bytes * wanted;
@@ -370,10 +375,13 @@ static void halt(mr_stream *stream)
     for (i = 0; i < stream->n_fetchers; i++)
         (void)pthread_join(stream->fetchers[i], NULL);
     mr__pool_lock(stream->pool);
+    /* a worker that is stopped, or in the middle of a large picture, must not hold us up */
+    if (stream->owns_pool)
+        mr__pool_end(stream->pool);
     while (mr__pool_cancel(stream->pool, stream, &cancelled) > 0)
         (void)pthread_cond_wait(&stream->pool->changed, &stream->pool->lock);
     mr__pool_alarm_remove(stream->pool, &stream->age);
-    for (i = 0; i < stream->n_entries; i++)
+    for (i = 0; stream->entries && i < stream->n_entries; i++)
         if (stream->entries[i].in_slab)
             mr__pool_slab_give(stream->pool, stream->entries[i].slab_offset,
                                stream->entries[i].n_bytes);

@@ -48,7 +48,7 @@ void mr__area_close(mr__area *area)
 {
     if (area->base)
         (void)munmap(area->base, area->bytes);
-    if (area->fd > 0)
+    if (area->fd >= 0)
         (void)close(area->fd);
     *area = (mr__area){.fd = -1};
 }

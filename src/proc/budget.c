@@ -20,6 +20,14 @@ static uint64_t clamp(uint64_t value, uint64_t low, uint64_t high)
     return value < low ? low : value > high ? high : value;
 }
 
+uint32_t mr__budget_workers(const mr_pool_options *options)
+{
+    uint64_t fit = options->memory_bytes / 2 / (MR__WORKER_BASE_BYTES + mr__budget_standing());
+    uint64_t n = mr__machine_cores();
+
+    return (uint32_t)clamp(n < fit ? n : fit, 1, MR__WORKERS_MAX);
+}
+
 mr_status mr__budget_plan(const mr_pool_options *options, mr__budget *out, mr_error *err)
 {
     uint64_t memory = options->memory_bytes;
@@ -29,8 +37,10 @@ mr_status mr__budget_plan(const mr_pool_options *options, mr__budget *out, mr_er
         options->slab_bytes ? options->slab_bytes : clamp(memory / 8, MIB(8), MIB(256));
     out->slots_bytes =
         options->slots_bytes ? options->slots_bytes : clamp(memory / 4, MIB(8), MIB(256));
-    out->fixed_bytes = MR__HOST_BASE_BYTES + workers + out->slab_bytes + out->slots_bytes;
-    if (out->fixed_bytes > memory)
+    if (__builtin_add_overflow(out->slab_bytes, out->slots_bytes, &out->fixed_bytes) ||
+        __builtin_add_overflow(out->fixed_bytes, MR__HOST_BASE_BYTES + workers, &out->fixed_bytes))
+        out->fixed_bytes = UINT64_MAX;
+    if (out->fixed_bytes > memory || out->fixed_bytes == UINT64_MAX)
         return mr__error_set(
             err, MR_E_NO_MEMORY,
             "memory: %llu MiB are needed (host %llu, %u workers %llu, input slab %llu, batch "

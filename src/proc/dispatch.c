@@ -244,6 +244,12 @@ void mr__dispatch_reclaim(mr_pool *pool, mr__worker *worker, mr_code reason, con
 
         for (i = worker->units[slot].n_items; i-- > 0;) {
             mr__task *task = worker->units[slot].tasks[i];
+            if (task->unwanted) {
+                task->sent = false;
+                task->queued = true;
+                mr__task_push(&pool->unwanted, task);
+                continue;
+            }
             /*
              * Only the oldest can have been begun; more than that is a lie in shared memory. And so
              * is an oldest that is never begun and yet ends one worker after the other.

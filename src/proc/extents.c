@@ -8,7 +8,7 @@
 mr_status mr__extents_init(mr__extents *extents, uint64_t total, size_t unit, size_t max_extents,
                            mr_error *err)
 {
-    *extents = (mr__extents){.cap = max_extents + 1, .unit = unit, .total = total, .in_use = total};
+    *extents = (mr__extents){.cap = max_extents + 2, .unit = unit, .total = total, .in_use = total};
     extents->free = calloc(extents->cap, sizeof extents->free[0]);
     if (!extents->free)
         return mr__error_no_memory(err, "extents");
@@ -38,7 +38,7 @@ bool mr__extents_take(mr__extents *extents, uint64_t bytes, uint64_t *offset)
     uint64_t need = rounded(extents, bytes > 0 ? bytes : 1);
     size_t i;
 
-    if (need < bytes)
+    if (need < bytes || extents->n_taken + 2 >= extents->cap)
         return false;
     for (i = 0; i < extents->n_free; i++) {
         mr__extent *gap = &extents->free[i];
@@ -48,6 +48,7 @@ bool mr__extents_take(mr__extents *extents, uint64_t bytes, uint64_t *offset)
         gap->offset += need;
         gap->bytes -= need;
         extents->in_use += need;
+        extents->n_taken++;
         if (gap->bytes == 0)
             remove_at(extents, i);
         return true;
@@ -55,7 +56,7 @@ bool mr__extents_take(mr__extents *extents, uint64_t bytes, uint64_t *offset)
     return false;
 }
 
-void mr__extents_give(mr__extents *extents, uint64_t offset, uint64_t bytes)
+void mr__extents_add(mr__extents *extents, uint64_t offset, uint64_t bytes)
 {
     uint64_t size = rounded(extents, bytes > 0 ? bytes : 1);
     size_t i = 0;
@@ -79,11 +80,16 @@ void mr__extents_give(mr__extents *extents, uint64_t offset, uint64_t bytes)
         extents->free[i].bytes += size;
         return;
     }
-    /* one more gap than taken extents at most, so the array that init made is large enough */
-    if (extents->n_free >= extents->cap)
-        return;
+    /* gaps lie between taken extents, and before what was not added yet: `take` sees to it that the
+     * array is large enough */
     memmove(&extents->free[i + 1], &extents->free[i],
             (extents->n_free - i) * sizeof extents->free[0]);
     extents->free[i] = (mr__extent){.offset = offset, .bytes = size};
     extents->n_free++;
+}
+
+void mr__extents_give(mr__extents *extents, uint64_t offset, uint64_t bytes)
+{
+    extents->n_taken--;
+    mr__extents_add(extents, offset, bytes);
 }

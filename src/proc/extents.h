@@ -18,21 +18,24 @@ typedef struct mr__extent {
 
 typedef struct mr__extents {
     mr__extent *free; /* sorted by offset, never adjacent */
-    size_t n_free, cap;
+    size_t n_free, n_taken, cap;
     size_t unit; /* every extent is a multiple of it; a power of two */
     uint64_t total, in_use;
 } mr__extents;
 
 /*
- * All of `total` is taken at first: parts become free as they are given. `max_extents`: how many
- * may be taken at once (the caller's promise); memory is allocated here and never again.
+ * Nothing is free at first: parts are added, in order, as they get memory of their own.
+ * `max_extents` may be taken at once; memory is allocated here and never again.
  */
 mr_status mr__extents_init(mr__extents *extents, uint64_t total, size_t unit, size_t max_extents,
                            mr_error *err);
 
 void mr__extents_fini(mr__extents *extents);
 
-/* Takes `bytes` (rounded up to the unit); false if no gap is large enough. */
+/* Makes a part that was never free before available. */
+void mr__extents_add(mr__extents *extents, uint64_t offset, uint64_t bytes);
+
+/* Takes `bytes` (rounded up to the unit); false if no gap is large enough, or too many are out. */
 bool mr__extents_take(mr__extents *extents, uint64_t bytes, uint64_t *offset);
 
 /* Gives back what `take` gave for the same number of bytes. */

@@ -21,20 +21,32 @@ static void answer(mr__worker *worker, mr__grant_answer what)
     worker->head_used_ns = 0;
 }
 
+/*
+ * Waiting does not count against the item's deadline, asking does: the clock goes on from where it
+ * stood, or a captured worker could put its deadline off for ever by asking again and again. Who
+ * asks anew before it was answered keeps its place, for the same reason.
+ */
 void mr__grants_look(mr_pool *pool, mr__worker *worker)
 {
+    bool waits = worker->need_bytes > 0;
     uint64_t bytes;
 
     if (worker->state != MR__WORKER_READY ||
         !mr__need_look(worker->control, &worker->need_number, &bytes))
         return;
-    mr__grants_end(
-        pool, worker); /* the next item of a unit asks while the last one's grant still stands */
+    /* the next item of a unit asks while the last one's grant still stands */
+    mr__grants_end(pool, worker);
     worker->need_bytes = bytes > 0 ? bytes : 1;
-    worker->need_since_ns = mr__clock_ns();
-    if (worker->head_since_ns != 0)
+    /* memory is for a unit: granted without one, nothing would ever end it */
+    if (worker->head == worker->tail) {
+        answer(worker, MR__GRANT_REFUSED);
+        return;
+    }
+    if (!waits) {
+        worker->need_since_ns = mr__clock_ns();
         worker->head_used_ns = worker->need_since_ns - worker->head_since_ns;
-    worker->head_since_ns = 0;
+        worker->head_since_ns = 0;
+    }
     if (worker->need_bytes > pool->grant_total)
         answer(worker, MR__GRANT_REFUSED);
 }

@@ -47,7 +47,7 @@ void mr__pool_submit(mr_pool *pool, mr__task *task)
 {
     task->ready_ns = mr__clock_ns();
     task->attempts = task->returned = 0;
-    task->alone = task->sent = false;
+    task->alone = task->sent = task->unwanted = false;
     task->queued = true;
     mr__task_push(&pool->ready, task);
     mr__dispatch(pool);
@@ -74,11 +74,17 @@ size_t mr__pool_cancel(mr_pool *pool, const void *owner, mr__task_list *cancelle
 
     cancel_from(&pool->ready, owner, cancelled);
     cancel_from(&pool->ready_alone, owner, cancelled);
+    cancel_from(&pool->unwanted, owner, cancelled);
     for (w = 0; w < pool->n_workers; w++) {
-        const mr__worker *worker = &pool->workers[w];
+        mr__worker *worker = &pool->workers[w];
         for (u = worker->head; u != worker->tail; u++)
-            for (i = 0; i < worker->units[u % MR__MAILBOX_UNITS].n_items; i++)
-                sent += worker->units[u % MR__MAILBOX_UNITS].tasks[i]->owner == owner;
+            for (i = 0; i < worker->units[u % MR__MAILBOX_UNITS].n_items; i++) {
+                mr__task *task = worker->units[u % MR__MAILBOX_UNITS].tasks[i];
+                if (task->owner != owner)
+                    continue;
+                task->unwanted = true;
+                sent++;
+            }
     }
     return sent;
 }
@@ -101,6 +107,12 @@ bool mr__pool_slab_take(mr_pool *pool, uint64_t bytes, const bool *stop, uint64_
     pool->slab_turn++;
     (void)pthread_cond_broadcast(&pool->slab_changed);
     return taken;
+}
+
+void mr__pool_slab_add(mr_pool *pool, uint64_t offset, uint64_t bytes)
+{
+    mr__extents_add(&pool->slab, offset, bytes);
+    (void)pthread_cond_broadcast(&pool->slab_changed);
 }
 
 void mr__pool_slab_give(mr_pool *pool, uint64_t offset, uint64_t bytes)

@@ -32,6 +32,8 @@ void mr__pool_unlock(mr_pool *pool)
 
 void mr__pool_fail(mr_pool *pool, const mr_error *error)
 {
+    mr__alarm *alarm;
+
     if (pool->failed)
         return;
     pool->failed = true;
@@ -39,12 +41,20 @@ void mr__pool_fail(mr_pool *pool, const mr_error *error)
     mr__log(&pool->options.logger, MR_LOG_ERROR, "pool", "%s", error->message);
     (void)pthread_cond_broadcast(&pool->changed);
     (void)pthread_cond_broadcast(&pool->slab_changed);
+    for (alarm = pool->alarms; alarm; alarm = alarm->next)
+        alarm->fire(alarm);
+}
+
+void mr__pool_end(mr_pool *pool)
+{
+    pool->closing = true;
+    mr__supervisor_kick(pool);
 }
 
 static mr_status check_options(mr_pool_options *options, mr_error *err)
 {
     if (options->workers == 0)
-        options->workers = mr__machine_cores();
+        options->workers = mr__budget_workers(options);
     if (options->workers > MR__WORKERS_MAX)
         return mr__error_set(err, MR_E_INVALID, "workers: %u, at most %d", options->workers,
                              MR__WORKERS_MAX);
@@ -104,6 +114,8 @@ static mr_status build(mr_pool *pool, mr_error *err)
         s = mr__process_find(pool->options.worker_path, pool->worker_path, sizeof pool->worker_path,
                              err);
     if (s == MR_OK)
+        s = mr__process_env(&pool->worker_env, err);
+    if (s == MR_OK)
         s = mr__budget_plan(&pool->options, &budget, err);
     if (s != MR_OK)
         return s;
@@ -114,7 +126,7 @@ static mr_status build(mr_pool *pool, mr_error *err)
         return mr__error_no_memory(err, "pool");
     pool->n_workers = pool->options.workers;
     for (i = 0; i < pool->n_workers; i++)
-        pool->workers[i].process.fd = -1;
+        pool->workers[i].process.fd = pool->workers[i].area.fd = -1;
     s = open_events(pool, err);
     if (s == MR_OK)
         s = open_areas(pool, &budget, err);
@@ -133,7 +145,7 @@ static mr_status start(mr_pool *pool, mr_error *err)
     s = mr__thread_start(&pool->reserver, mr__reserve_main, pool, err);
     pool->reserver_runs = s == MR_OK;
     mr__pool_lock(pool);
-    mr__extents_give(&pool->slots, 0, pool->slots_area.bytes);
+    mr__extents_add(&pool->slots, 0, pool->slots_area.bytes);
     while (!pool->spawned)
         (void)pthread_cond_wait(&pool->changed, &pool->lock);
     if (s == MR_OK && pool->failed) {
@@ -158,6 +170,7 @@ mr_status mr__pool_open_with(const mr_pool_options *options, const mr__process_o
     pool->process = process;
     pool->unit_items = unit_items;
     pool->epoll_fd = pool->event_fd = pool->kick_fd = pool->timer_fd = -1;
+    pool->slab_area.fd = pool->slots_area.fd = -1;
     (void)pthread_mutex_init(&pool->lock, NULL);
     mr__cond_init(&pool->changed);
     mr__cond_init(&pool->slab_changed);
@@ -190,9 +203,8 @@ void mr_pool_close(mr_pool **handle)
         return;
     if (pool->loop_runs) {
         mr__pool_lock(pool);
-        pool->closing = true;
+        mr__pool_end(pool);
         mr__pool_unlock(pool);
-        mr__supervisor_kick(pool);
         (void)pthread_join(pool->loop, NULL);
     }
     if (pool->reserver_runs)
@@ -200,6 +212,7 @@ void mr_pool_close(mr_pool **handle)
     for (i = 0; i < pool->n_workers; i++)
         mr__area_close(&pool->workers[i].area);
     free(pool->workers);
+    free(pool->worker_env);
     mr__area_close(&pool->slab_area);
     mr__area_close(&pool->slots_area);
     mr__extents_fini(&pool->slab);

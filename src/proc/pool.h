@@ -56,7 +56,6 @@ typedef struct mr__worker {
     bool alone;                            /* holds a retried item: nothing else goes there */
     bool timed_out;                        /* killed for its deadline */
     bool planned;                          /* killed to get a fresh one: not a restart */
-    bool closing;
 
     uint16_t need_number;
     uint64_t need_bytes; /* of a request that waits; 0: none */
@@ -64,7 +63,8 @@ typedef struct mr__worker {
     uint64_t granted;
 } mr__worker;
 
-/* A point in time at which the loop thread calls `fire`, with the lock held. */
+/* A point in time at which the loop thread calls `fire`, with the lock held. It is also called, by
+ * whatever thread noticed, when the pool fails: whoever waits for the pool has to hear of it. */
 typedef struct mr__alarm {
     struct mr__alarm *next;
     uint64_t at_ns; /* 0: not set */
@@ -74,6 +74,8 @@ typedef struct mr__alarm {
 struct mr_pool {
     mr_pool_options options;
     char worker_path[512];
+    char **worker_env; /* as it was when the pool was opened: the host may change its own at any
+                          time */
     const mr__process_ops *process;
     mr__cpu_level cpu_level;
     uint32_t unit_items; /* items that one unit may carry: 1 for pictures */
@@ -95,6 +97,7 @@ struct mr_pool {
     uint32_t n_workers;
     mr__task_list ready;
     mr__task_list ready_alone;
+    mr__task_list unwanted; /* back from workers that died while the owner was leaving */
     mr__unit_answer answer; /* scratch of collect */
 
     uint64_t grant_total, grant_free;
@@ -107,6 +110,8 @@ struct mr_pool {
 
     bool spawned; /* the first round of spawning is over */
     bool closing;
+    bool leaving;        /* the workers were asked to leave */
+    uint64_t kill_at_ns; /* when those that have not left are killed; 0: not set */
     bool failed;
     mr_error error; /* why, if it failed */
     uint32_t failed_starts;
@@ -123,7 +128,8 @@ void mr__pool_unlock(mr_pool *pool);
 
 /* The rest is called with the lock held. */
 
-/* Marks the pool as broken; every stream on it then fails with this error. The first one counts. */
+/* Marks the pool as broken; every stream on it then fails with this error. The first one counts.
+ * Everybody who waits is woken. */
 void mr__pool_fail(mr_pool *pool, const mr_error *error);
 
 /* Finds or fills a plan cell; MR_E_BUSY when all are in use. */
@@ -131,11 +137,15 @@ mr_status mr__pool_plan_get(mr_pool *pool, const char *text, uint32_t *cell, uin
                             mr_error *err);
 void mr__pool_plan_put(mr_pool *pool, uint32_t cell);
 
+/* Ends the workers; what they had not begun stays in the pool's lists. For mr_pool_close, or ahead
+ * of it. */
+void mr__pool_end(mr_pool *pool);
+
 /* Queues a task; its answer comes by ops->done. */
 void mr__pool_submit(mr_pool *pool, mr__task *task);
 
 /* Takes out every task of `owner` that no worker has begun; returns how many are still with a
- * worker. */
+ * worker: those are not tried again. */
 size_t mr__pool_cancel(mr_pool *pool, const void *owner, mr__task_list *cancelled);
 
 /*
@@ -144,6 +154,8 @@ size_t mr__pool_cancel(mr_pool *pool, const void *owner, mr__task_list *cancelle
  */
 bool mr__pool_slab_take(mr_pool *pool, uint64_t bytes, const bool *stop, uint64_t *offset);
 void mr__pool_slab_give(mr_pool *pool, uint64_t offset, uint64_t bytes);
+/* A part of the slab that has memory now. */
+void mr__pool_slab_add(mr_pool *pool, uint64_t offset, uint64_t bytes);
 
 /* The slots up to `end` may be touched. Waits for that go by `slab_changed`, as for the slab
  * itself. */
@@ -188,6 +200,9 @@ typedef struct mr__budget {
     uint64_t slab_bytes, slots_bytes, fixed_bytes, grant_bytes;
 } mr__budget;
 mr_status mr__budget_plan(const mr_pool_options *options, mr__budget *out, mr_error *err);
+/* budget.c: as many workers as this process may use CPUs, fewer if they would take more than half
+ * of the memory. */
+uint32_t mr__budget_workers(const mr_pool_options *options);
 /* budget.c: working memory of a worker that needs no asking. */
 uint64_t mr__budget_standing(void);
 

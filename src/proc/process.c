@@ -66,19 +66,44 @@ mr_status mr__process_find(const char *path, char *out, size_t size, mr_error *e
                          program, library, MR_WORKER_INSTALLED);
 }
 
-/* What of the environment a worker may see: how to find its libraries, and what sanitizers and
- * tests read. */
-static void worker_environment(char **env, size_t max)
+#define ENV_MAX 8
+
+/* How to find its libraries, and what sanitizers and tests read. */
+static bool env_passes(const char *entry)
 {
     static const char *const names[] = {"LD_LIBRARY_PATH=", "ASAN_OPTIONS=", "UBSAN_OPTIONS=",
                                         "TSAN_OPTIONS=", "MILLRACE_FAILPOINTS="};
-    size_t n = 0, i, k;
+    size_t k;
 
-    for (i = 0; environ && environ[i]; i++)
-        for (k = 0; k < sizeof names / sizeof names[0]; k++)
-            if (strncmp(environ[i], names[k], strlen(names[k])) == 0 && n + 1 < max)
-                env[n++] = environ[i];
-    env[n] = NULL;
+    for (k = 0; k < sizeof names / sizeof names[0]; k++)
+        if (strncmp(entry, names[k], strlen(names[k])) == 0)
+            return true;
+    return false;
+}
+
+mr_status mr__process_env(char ***out, mr_error *err)
+{
+    const char *from[ENV_MAX];
+    size_t bytes = (ENV_MAX + 1) * sizeof(char *), n = 0, n_text, i;
+    char **env, *text;
+
+    for (i = 0; environ && environ[i] && n < ENV_MAX; i++) {
+        if (!env_passes(environ[i]))
+            continue;
+        from[n++] = environ[i];
+        bytes += strlen(environ[i]) + 1;
+    }
+    *out = env = calloc(1, bytes);
+    if (!env)
+        return mr__error_no_memory(err, "environment of the workers");
+    text = (char *)(env + ENV_MAX + 1);
+    for (i = 0; i < n; i++) {
+        env[i] = text;
+        n_text = strlen(from[i]) + 1;
+        memcpy(text, from[i], n_text);
+        text += n_text;
+    }
+    return MR_OK;
 }
 
 /*
@@ -120,19 +145,18 @@ static int attributes(posix_spawnattr_t *attr)
     return rc;
 }
 
-static mr_status exec_start(const char *path, const mr__process_files *files, mr__process *out,
-                            mr_error *err)
+static mr_status exec_start(const char *path, char *const *env, const mr__process_files *files,
+                            mr__process *out, mr_error *err)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;
     int lifted[4] = {-1, -1, -1, -1}, rc, i;
     char name[] = "millrace-worker", parent[16];
-    char *argv[] = {name, parent, NULL}, *env[8];
+    char *argv[] = {name, parent, NULL};
     pid_t pid = -1;
 
     *out = (mr__process){.fd = -1};
     (void)snprintf(parent, sizeof parent, "%d", (int)getpid());
-    worker_environment(env, sizeof env / sizeof env[0]);
     (void)posix_spawn_file_actions_init(&actions);
     (void)posix_spawnattr_init(&attr);
     rc = file_actions(&actions, files, lifted);
@@ -152,8 +176,11 @@ static mr_status exec_start(const char *path, const mr__process_files *files, mr
     if (out->fd >= 0)
         return MR_OK;
     rc = errno;
-    (void)kill(pid, SIGKILL);
-    (void)waitpid(pid, NULL, 0);
+    /* ESRCH: it has ended and is reaped, by a host that does so; the number may be another's now */
+    if (rc != ESRCH) {
+        (void)kill(pid, SIGKILL);
+        (void)waitpid(pid, NULL, 0);
+    }
     return mr__error_errno(err, MR_E_ENV, rc, "start %s: pidfd_open", path);
 }
 

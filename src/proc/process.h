@@ -33,14 +33,18 @@ typedef struct mr__process_files {
 
 typedef struct mr__process_ops {
     /* Must be called by the thread whose death shall end the worker. */
-    mr_status (*start)(const char *path, const mr__process_files *files, mr__process *out,
-                       mr_error *err);
+    mr_status (*start)(const char *path, char *const *env, const mr__process_files *files,
+                       mr__process *out, mr_error *err);
     void (*kill)(mr__process *process);
     /* After `fd` became readable. Never blocks; leaves no zombie. Closes `fd`. */
     mr__process_end (*reap)(mr__process *process);
 } mr__process_ops;
 
 extern const mr__process_ops mr__process_exec;
+
+/* What of the environment a worker is given, as one block for free(). To be called on the caller's
+ * thread: the host may change its environment while our own threads run. */
+mr_status mr__process_env(char ***out, mr_error *err);
 
 /*
  * The worker executable: `path` if given, else $MILLRACE_WORKER, else beside this program, beside

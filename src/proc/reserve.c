@@ -23,7 +23,7 @@ static bool reserve(mr_pool *pool, mr__area *area, size_t *at, size_t end)
         if (s != MR_OK)
             mr__pool_fail(pool, &err);
         else if (area == &pool->slab_area)
-            mr__pool_slab_give(pool, *at, part);
+            mr__pool_slab_add(pool, *at, part);
         else
             mr__pool_slots_reserved(pool, *at + part);
         goes_on = s == MR_OK && !pool->closing;

@@ -66,7 +66,7 @@ static void arm_at(mr_pool *pool, uint64_t at)
 
 void mr__supervisor_arm(mr_pool *pool)
 {
-    uint64_t at = 0;
+    uint64_t at = pool->kill_at_ns;
     const mr__alarm *alarm;
     uint32_t i;
 
@@ -80,11 +80,13 @@ void mr__supervisor_arm(mr_pool *pool)
         arm_at(pool, at);
 }
 
-static void watch(mr_pool *pool, int fd, uint64_t id)
+static mr_status watch(mr_pool *pool, int fd, uint64_t id, mr_error *err)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = id};
 
-    (void)epoll_ctl(pool->epoll_fd, EPOLL_CTL_ADD, fd, &event);
+    if (epoll_ctl(pool->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0)
+        return mr__error_errno(err, MR_E_ENV, errno, "pool: epoll_ctl");
+    return MR_OK;
 }
 
 /* A control area as new. Only while no process maps it that is still alive. */
@@ -132,14 +134,21 @@ static void start_worker(mr_pool *pool, mr__worker *worker)
     reset_control(pool, worker);
     worker->timed_out = worker->planned = false;
     worker->served = 0;
+    worker->started_ns = mr__clock_ns();
     worker->need_number = 0;
-    if (pool->process->start(pool->worker_path, &files, &worker->process, &err) != MR_OK) {
+    if (pool->process->start(pool->worker_path, pool->worker_env, &files, &worker->process, &err) !=
+        MR_OK) {
+        mr__pool_fail(pool, &err);
+        return;
+    }
+    if (watch(pool, worker->process.fd, worker->index, &err) != MR_OK) {
+        /* it would never be heard of again */
+        pool->process->kill(&worker->process);
+        (void)pool->process->reap(&worker->process);
         mr__pool_fail(pool, &err);
         return;
     }
     worker->state = MR__WORKER_STARTING;
-    worker->started_ns = mr__clock_ns();
-    watch(pool, worker->process.fd, worker->index);
 }
 
 /* Signal or exit status to the reason that an item is quarantined with. */
@@ -181,10 +190,15 @@ static void count_failed_start(mr_pool *pool, const char *why)
 static void worker_ended(mr_pool *pool, mr__worker *worker)
 {
     bool was_ready = worker->state == MR__WORKER_READY;
-    mr__process_end end = pool->process->reap(&worker->process);
+    mr__process_end end;
     char why[96];
-    mr_code reason = judge(worker, &end, why, sizeof why);
+    mr_code reason;
 
+    /* closing it is not enough: where the host has forked, its child keeps the description alive,
+     * and this end would be reported again, as that of the next worker */
+    (void)epoll_ctl(pool->epoll_fd, EPOLL_CTL_DEL, worker->process.fd, NULL);
+    end = pool->process->reap(&worker->process);
+    reason = judge(worker, &end, why, sizeof why);
     worker->state = MR__WORKER_DOWN;
     mr__dispatch_collect(pool, worker);
     mr__dispatch_reclaim(pool, worker, reason, why);
@@ -296,36 +310,44 @@ static bool any_worker_up(const mr_pool *pool)
 }
 
 /* Asks every worker to leave; those that have not by the deadline are killed. */
-static void close_workers(mr_pool *pool, uint64_t *kill_at)
+static void close_workers(mr_pool *pool)
 {
     uint64_t now = mr__clock_ns();
     uint32_t i;
 
-    if (*kill_at == 0) {
-        *kill_at = now + CLOSE_WAIT_NS;
-        arm_at(pool, *kill_at);
-        for (i = 0; i < pool->n_workers; i++) {
-            mr__word_store(&pool->workers[i].control->shutdown, 1);
-            mr__wake_ring(&pool->workers[i].control->doorbell);
-        }
+    for (i = 0; i < pool->n_workers && !pool->leaving; i++) {
+        mr__word_store(&pool->workers[i].control->shutdown, 1);
+        mr__wake_ring(&pool->workers[i].control->doorbell);
     }
-    if (now < *kill_at)
-        return;
-    for (i = 0; i < pool->n_workers; i++)
-        if (pool->workers[i].state != MR__WORKER_DOWN)
-            pool->process->kill(&pool->workers[i].process);
+    if (!pool->leaving)
+        pool->kill_at_ns = now + CLOSE_WAIT_NS;
+    pool->leaving = true;
+    if (pool->kill_at_ns != 0 && now >= pool->kill_at_ns) {
+        pool->kill_at_ns = 0;
+        for (i = 0; i < pool->n_workers; i++)
+            if (pool->workers[i].state != MR__WORKER_DOWN)
+                pool->process->kill(&pool->workers[i].process);
+    }
+    mr__supervisor_arm(pool);
 }
 
 static void first_round(mr_pool *pool)
 {
+    mr_error err = {0};
+    mr_status s;
     uint32_t i;
 
-    watch(pool, pool->event_fd, ID_EVENT);
-    watch(pool, pool->kick_fd, ID_KICK);
-    watch(pool, pool->timer_fd, ID_TIMER);
     mr__pool_lock(pool);
+    s = watch(pool, pool->event_fd, ID_EVENT, &err);
+    if (s == MR_OK)
+        s = watch(pool, pool->kick_fd, ID_KICK, &err);
+    if (s == MR_OK)
+        s = watch(pool, pool->timer_fd, ID_TIMER, &err);
+    if (s != MR_OK)
+        mr__pool_fail(pool, &err);
     for (i = 0; i < pool->n_workers && !pool->failed; i++)
         start_worker(pool, &pool->workers[i]);
+    mr__supervisor_arm(pool);
     pool->spawned = true;
     pthread_cond_broadcast(&pool->changed);
     mr__pool_unlock(pool);
@@ -335,7 +357,6 @@ void *mr__supervisor_main(void *arg)
 {
     mr_pool *pool = arg;
     struct epoll_event events[16];
-    uint64_t kill_at = 0;
     int n, i;
 
     first_round(pool);
@@ -347,7 +368,7 @@ void *mr__supervisor_main(void *arg)
         look_at_workers(pool);
         judge_deadlines(pool, mr__clock_ns());
         if (pool->closing)
-            close_workers(pool, &kill_at);
+            close_workers(pool);
         else
             mr__dispatch(pool);
         if (pool->closing && !any_worker_up(pool)) {

@@ -33,6 +33,7 @@ struct mr__task {
     bool alone;        /* a worker died on it: now by itself, in a fresh worker */
     bool queued;       /* in the pool's ready list */
     bool sent;         /* in a worker's mailbox */
+    bool unwanted;     /* its owner is leaving: should its worker die, it is over */
     uint64_t ready_ns; /* when it was submitted */
 
     /* the answer */

@@ -14,7 +14,9 @@ mr_status mr__thread_start(pthread_t *thread, void *(*main)(void *), void *arg, 
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     (void)pthread_attr_init(&attr);
-    (void)pthread_attr_setstacksize(&attr, (size_t)512 * 1024);
+    /* address space only. A host's thread-local storage is taken from it, and on the feeder runs a
+     * source that may be the host's own code, an interpreter even */
+    (void)pthread_attr_setstacksize(&attr, (size_t)2 << 20);
     rc = pthread_create(thread, &attr, main, arg);
     (void)pthread_attr_destroy(&attr);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -103,6 +103,14 @@ static bool allow(scmp_filter_ctx filter, int call)
     return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0) == 0;
 }
 
+/* What malloc advises. Other advice does harm to memory that is shared: MADV_REMOVE frees it under
+ * the host, MADV_HWPOISON, to a privileged worker, breaks it. */
+static bool allow_advice(scmp_filter_ctx filter, int advice)
+{
+    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(madvise), 1,
+                            SCMP_A2(SCMP_CMP_MASKED_EQ, UINT32_MAX, (scmp_datum_t)advice)) == 0;
+}
+
 /* Memory: anonymous and never executable. */
 static bool allow_memory(scmp_filter_ctx filter)
 {
@@ -111,8 +119,8 @@ static bool allow_memory(scmp_filter_ctx filter)
                             SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, MAP_ANONYMOUS),
                             SCMP_A4(SCMP_CMP_MASKED_EQ, UINT32_MAX, UINT32_MAX)) == 0 &&
            seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mremap), 0) == 0 &&
-           allow(filter, SCMP_SYS(munmap)) && allow(filter, SCMP_SYS(madvise)) &&
-           allow(filter, SCMP_SYS(brk));
+           allow(filter, SCMP_SYS(munmap)) && allow(filter, SCMP_SYS(brk)) &&
+           allow_advice(filter, MADV_DONTNEED) && allow_advice(filter, MADV_HUGEPAGE);
 }
 
 /* Signals to itself, so that abort() ends as the crash that it is and not as a violation. */

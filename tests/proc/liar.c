@@ -2,7 +2,8 @@
 /*
  * A captured worker: it speaks the protocol only to harm. It scribbles over its control area and
  * the slots, answers nonsense, asks for memory without end, claims what it does not finish, and
- * dies at will.
+ * dies at will. With MILLRACE_FAILPOINTS=liar.asks it only claims a unit and asks for memory, again
+ * and again, as fast as it is answered.
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -77,8 +78,30 @@ static void harm(mr__control *control, uint8_t *slots)
     }
 }
 
+/* Never done, never silent. */
+static void ask_for_ever(mr__control *control)
+{
+    static mr__unit_desc desc;
+    uint16_t number = 0;
+
+    for (;;) {
+        uint32_t bell = mr__word_load(&control->doorbell);
+
+        if (mr__word_load(&control->shutdown))
+            return;
+        if (desc.n_items == 0 && !mr__unit_claim(&control->units[0], &desc)) {
+            mr__wake_wait(&control->doorbell, bell);
+            continue;
+        }
+        mr__need_ask(control, ++number, 4096);
+        mr__wake_raise(MR__FD_EVENT);
+        mr__wake_wait(&control->doorbell, bell);
+    }
+}
+
 int main(void)
 {
+    const char *mode = getenv("MILLRACE_FAILPOINTS");
     mr__control *control =
         mmap(NULL, sizeof *control, PROT_READ | PROT_WRITE, MAP_SHARED, MR__FD_CONTROL, 0);
     uint8_t *slots;
@@ -92,6 +115,11 @@ int main(void)
         return 1;
     state = (unsigned)getpid();
     mr__word_store(&control->ready, 1);
+    mr__wake_raise(MR__FD_EVENT);
+    if (mode && strcmp(mode, "liar.asks") == 0) {
+        ask_for_ever(control);
+        return 0;
+    }
     for (;;) {
         uint32_t bell = mr__word_load(&control->doorbell);
         unsigned i;

@@ -53,13 +53,14 @@ static void *host_mapping(int fd)
     return found;
 }
 
-static mr_status thread_start(const char *path, const mr__process_files *files, mr__process *out,
-                              mr_error *err)
+static mr_status thread_start(const char *path, char *const *env, const mr__process_files *files,
+                              mr__process *out, mr_error *err)
 {
     worker_thread *self = calloc(1, sizeof *self);
     mr__control *control = host_mapping(files->control);
 
     (void)path;
+    (void)env;
     if (!self || !control)
         abort();
     self->areas.control = control;

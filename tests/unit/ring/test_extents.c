@@ -80,7 +80,7 @@ static void test_random(void **state)
 
     (void)state;
     assert_int_equal(mr__extents_init(&extents, UNIT * UNITS, UNIT, MAX_HELD, NULL), MR_OK);
-    mr__extents_give(&extents, 0, UNIT * UNITS);
+    mr__extents_add(&extents, 0, UNIT * UNITS);
     for (round = 0; round < ROUNDS; round++) {
         if (n < MAX_HELD && pick(2) == 0) {
             take_one(&extents, taken, list, &n);
@@ -112,7 +112,7 @@ static void test_too_much(void **state)
     assert_int_equal(mr__extents_init(&extents, UNIT * 4, UNIT, 4, NULL), MR_OK);
     assert_int_equal(extents.in_use, UNIT * 4);
     assert_false(mr__extents_take(&extents, 1, &offset));
-    mr__extents_give(&extents, 0, UNIT * 4);
+    mr__extents_add(&extents, 0, UNIT * 4);
     assert_false(mr__extents_take(&extents, UNIT * 4 + 1, &offset));
     assert_false(mr__extents_take(&extents, UINT64_MAX, &offset));
     assert_true(mr__extents_take(&extents, UNIT * 4, &offset));

@@ -168,9 +168,9 @@ ssize_t explore_read(int fd, void *bytes, size_t n)
 int explore_epoll_ctl(int epoll_fd, int what, int fd, struct epoll_event *event)
 {
     (void)epoll_fd;
-    if (what != EPOLL_CTL_ADD || state()->watched[fd - FD_EVENT] != 0)
+    if (what != (state()->watched[fd - FD_EVENT] != 0 ? EPOLL_CTL_DEL : EPOLL_CTL_ADD))
         explore_violation("epoll: operation %d on descriptor %d", what, fd);
-    state()->watched[fd - FD_EVENT] = event->data.u64 + 1;
+    state()->watched[fd - FD_EVENT] = what == EPOLL_CTL_ADD ? event->data.u64 + 1 : 0;
     return 0;
 }
 
@@ -255,13 +255,14 @@ static void worker_main(void)
     explore_point((op){.kind = OP_END});
 }
 
-static mr_status start(const char *path, const mr__process_files *files, mr__process *out,
-                       mr_error *err)
+static mr_status start(const char *path, char *const *env, const mr__process_files *files,
+                       mr__process *out, mr_error *err)
 {
     int worker = files->control;
     process *it = &state()->processes[worker];
 
     (void)path;
+    (void)env;
     (void)err;
     if (it->running || (it->ended && !it->reaped))
         explore_violation("a worker is started while the last one is there");
