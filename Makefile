@@ -11,7 +11,7 @@ VENV   := build/venv
 PYTHON := $(VENV)/bin/python
 export DEPS
 
-.PHONY: all build help deps demo test bench check fuzz install dist clean distclean \
+.PHONY: all build help deps demo test bench soak check fuzz install dist clean distclean \
         build-test venv corpus deps-demo deps-test deps-check
 # The goals share build directories and print one after the other; Ninja is parallel by itself.
 .NOTPARALLEL:
@@ -24,6 +24,7 @@ help:
 	@echo 'make test         install what is missing, build, run the test suite'
 	@echo 'make check        format, lint, clang-tidy, clang build, sanitizers, fuzz smoke'
 	@echo 'make bench        the numbers of the README, on this machine'
+	@echo 'make soak         memory of long runs and of large pictures, minutes: bench/results/memory-*.json'
 	@echo 'make fuzz T=60    every fuzz target for T seconds'
 	@echo 'make deps         only install (apt) what build, test and demo need; DEPS=skip turns it off'
 	@echo 'make install      into PREFIX ($(PREFIX)); DESTDIR is honoured'
@@ -75,6 +76,9 @@ bench: deps-demo build venv
 	@ninja -C build bench-programs
 	@$(PYTHON) bench/make_sets.py --root build/bench/sets
 	@$(PYTHON) bench/run.py --sets build/bench/sets
+
+soak: deps-demo build venv
+	@$(PYTHON) bench/memory.py
 
 # The path of the worker is compiled in, so another prefix is another build.
 install: build
