@@ -7,6 +7,7 @@ alive in its session. Waiting is done on pidfds with a deadline.
 import json
 import os
 import random
+import re
 import select
 import shutil
 import signal
@@ -21,6 +22,7 @@ MILLRACE = os.environ.get("MILLRACE_BIN", "build/test/millrace")
 TESTING = os.environ.get("MILLRACE_TESTING_BIN", "build/test/millrace-testing")
 SANITIZED = "MILLRACE_SANITIZER" in os.environ
 GONE_S = 3      # contract: workers are gone within 3 s of the host's death
+COUNT = re.compile(rb"(\d+)[ /]")
 DONE_S = 60     # no run of these tests is that long, on any machine
 
 
@@ -127,10 +129,15 @@ class Host:
             self.messages += self.process.stderr.read()
         return self.process.wait()
 
-    def line(self):
-        """The next line of stderr."""
-        assert not ready([self.process.stderr.fileno()], DONE_S), "it says nothing"
-        return self.process.stderr.readline()
+    def done(self):
+        """Reads the next progress line: how many items are done. Warnings before it are kept as messages."""
+        while True:
+            assert not ready([self.process.stderr.fileno()], DONE_S), "it says nothing"
+            line = self.process.stderr.readline()
+            assert line, self.messages
+            if count := COUNT.match(line):
+                return int(count[1])
+            self.messages += line
 
     def say(self, names):
         """Names items on its stdin, a pipe."""

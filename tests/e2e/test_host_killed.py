@@ -152,7 +152,7 @@ def test_workers_are_gone_with_their_host(tmp_path):
     with hosts.Host(*ingest("-", tmp_path / "a.mill", 3), "--progress", "always",
                     stdin=subprocess.PIPE) as host:
         host.say(hosts.make_pictures(tmp_path / "pictures", 1))
-        host.line()  # of progress: the run is under way
+        host.done()  # the run is under way
         workers = host.workers()
         assert len(workers) == 3
         assert hosts.survivors(host.pid) == set(workers)

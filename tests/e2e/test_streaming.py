@@ -5,14 +5,11 @@ A run says on stderr how many items are acknowledged by the store; the store is 
 process while the run goes on. (tests/proc/test_streaming.c has the batches themselves.)
 """
 import json
-import re
 import subprocess
 
 import pytest
 
 import hosts
-
-COUNT = re.compile(rb"^(\d+)  ")
 
 
 @pytest.fixture(scope="module")
@@ -25,19 +22,11 @@ def start(store, wait_ms):
                       "--workers", 2, "--progress", "always", "--json", stdin=subprocess.PIPE)
 
 
-def next_count(host):
-    """The next progress line: how many items are done."""
-    line = host.line()
-    found = COUNT.match(line)
-    assert found, line
-    return int(found[1])
-
-
 def wait_for(host, wanted):
     """Reads progress until `wanted` items are done; at most ten lines, one a second."""
-    seen = [next_count(host)]
+    seen = [host.done()]
     while seen[-1] < wanted and len(seen) < 10:
-        seen.append(next_count(host))
+        seen.append(host.done())
     assert seen[-1] == wanted, seen
 
 
@@ -79,7 +68,7 @@ def test_partial_batch_waits_if_age_does_not_count(pictures, tmp_path):
     with start(tmp_path / "a.mill", 0) as host:
         host.say(names)
         wait_for(host, 64)
-        assert next_count(host) == 64  # a second later: twenty times the age of the test above
+        assert host.done() == 64  # a second later: twenty times the age of the test above
         assert stored_now(tmp_path / "a.mill") == names[:64]
         finish(host, 70)
     assert stored_now(tmp_path / "a.mill") == names

@@ -40,7 +40,7 @@ def start(store):
 def first_workers(host, name):
     """Names one picture and waits for the first progress line: all workers are there then."""
     host.say([name])
-    host.line()
+    host.done()
     workers = host.workers()
     assert len(workers) == WORKERS
     return workers
