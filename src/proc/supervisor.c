@@ -331,7 +331,8 @@ static void close_workers(mr_pool *pool)
     mr__supervisor_arm(pool);
 }
 
-static void first_round(mr_pool *pool)
+/* False: the loop could not hear of anything; there is no worker then. */
+static bool first_round(mr_pool *pool)
 {
     mr_error err = {0};
     mr_status s;
@@ -351,6 +352,7 @@ static void first_round(mr_pool *pool)
     pool->spawned = true;
     pthread_cond_broadcast(&pool->changed);
     mr__pool_unlock(pool);
+    return s == MR_OK;
 }
 
 void *mr__supervisor_main(void *arg)
@@ -359,7 +361,8 @@ void *mr__supervisor_main(void *arg)
     struct epoll_event events[16];
     int n, i;
 
-    first_round(pool);
+    if (!first_round(pool))
+        return NULL;
     for (;;) {
         n = epoll_wait(pool->epoll_fd, events, 16, -1);
         mr__pool_lock(pool);
