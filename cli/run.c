@@ -88,7 +88,8 @@ static void pipeline_options(const struct cli_args *args, const struct cli_run *
     out->collection =
         cli_given(args, OPT_COLLECTION) ? cli_text(args, OPT_COLLECTION) : out->collection;
     out->index = cli_given(args, OPT_INDEX) ? cli_text(args, OPT_INDEX) : out->index;
-    out->metric = (mr_metric)cli_number(args, OPT_METRIC, out->metric);
+    if (cli_given(args, OPT_METRIC))
+        out->metric = (mr_metric)cli_number(args, OPT_METRIC, MR_METRIC_IP);
     out->force_plan = cli_given(args, OPT_FORCE_PLAN);
     out->refresh = (mr_refresh)cli_number(args, OPT_REFRESH, out->refresh);
     out->budget = args->budget;

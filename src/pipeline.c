@@ -24,7 +24,7 @@ void mr_pipeline_options_init(mr_pipeline_options *options)
 {
     *options = (mr_pipeline_options){
         .collection = "default",
-        .metric = MR_METRIC_IP,
+        .metric = MR_METRIC_ANY,
         .index = "FLAT",
         .refresh = MR_REFRESH_AUTO,
         .budget = {.kind = MR_BUDGET_PERCENT, .value = 1},

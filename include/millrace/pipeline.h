@@ -43,9 +43,10 @@ typedef struct mr_pipeline_options {
     const char *store; /**< specification; required */
     const char *collection; /**< default "default" */
     const char *ledger;     /**< see mr_store_options */
-    mr_metric metric;       /**< of a new collection; default MR_METRIC_IP */
-    const char *index;      /**< of a new collection; default "FLAT" */
-    bool force_plan;        /**< go on although the collection has another plan; default false */
+    mr_metric metric;  /**< of the collection; another one than it has is MR_E_MISMATCH; default
+                          MR_METRIC_ANY */
+    const char *index; /**< of a new collection; default "FLAT" */
+    bool force_plan;   /**< go on although the collection has another plan; default false */
     bool
         no_ledger; /**< `embed` and `preprocess`: nothing is remembered or skipped; default false */
     mr_refresh refresh;     /**< default MR_REFRESH_AUTO: again what has changed */

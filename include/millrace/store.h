@@ -18,6 +18,9 @@ typedef struct mr_store mr_store;
 
 typedef enum mr_metric { MR_METRIC_IP = 0, MR_METRIC_L2 = 1, MR_METRIC_COSINE = 2 } mr_metric;
 
+/** In the options of a run: the metric that the collection has, IP for a new one. */
+#define MR_METRIC_ANY ((mr_metric)-1)
+
 /** "IP", "L2", "COSINE". Never NULL. */
 MR_API const char *mr_metric_name(mr_metric metric);
 /** Metric of a name, case-insensitive. MR_E_INVALID for others. */

@@ -31,7 +31,7 @@ typedef struct mr__collection_spec {
     const char *name;
     const char *plan_name, *plan_text, *fingerprint, *embedder;
     const char *index;
-    mr_metric metric;
+    mr_metric metric; /* MR_METRIC_ANY: not asked for */
     mr_row_shape
         row; /* of what is stored: float32 [dim] as channels=dim, height=width=1, or a tensor */
     uint32_t dim; /* 0 for tensors */

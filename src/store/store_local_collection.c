@@ -179,6 +179,11 @@ static mr_status check_same(const mr__collection_spec *spec, const mr_collection
                              "collection %s holds vectors of %u dimensions, this run makes %u; "
                              "use another collection",
                              spec->name, has->dim, spec->dim);
+    if (spec->metric != MR_METRIC_ANY && spec->metric != has->metric)
+        return mr__error_set(err, MR_E_MISMATCH,
+                             "collection %s was made with metric %s, this run uses %s; use another "
+                             "collection",
+                             spec->name, mr_metric_name(has->metric), mr_metric_name(spec->metric));
     if (spec->force_plan)
         return MR_OK;
     if (!same_text(has->fingerprint, spec->fingerprint))
@@ -236,6 +241,8 @@ mr_status mr__local_begin(mr_store *store, const mr__collection_spec *given, mr_
     if (status != MR_OK)
         return status;
     status = mr__local_find(local, local->writer, spec.name, &has, &local->collection, err);
+    if (status == MR_E_NOT_FOUND && spec.metric == MR_METRIC_ANY)
+        spec.metric = MR_METRIC_IP;
     if (status == MR_E_NOT_FOUND)
         status = create(local, &spec, err);
     else if (status == MR_OK)

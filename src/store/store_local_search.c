@@ -153,7 +153,7 @@ static mr_status scan_table(mr__local *local, const mr__vectors_key *key, mr__to
 
 static float distance_of(mr_metric metric, float score)
 {
-    return metric == MR_METRIC_L2 ? -score : 1.0f - score;
+    return metric == MR_METRIC_L2 ? 0.0f - score : 1.0f - score;
 }
 
 /* The texts of the entries. MR_E_NOT_FOUND: a row that the table does not have. */

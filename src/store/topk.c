@@ -97,7 +97,7 @@ static void score(const mr__topk *topk, const float *rows, size_t n, float *out)
     case MR_METRIC_L2:
         topk->kernels->l2(topk->query, rows, n, topk->dim, out);
         for (i = 0; i < n; i++)
-            out[i] = -out[i];
+            out[i] = 0.0f - out[i]; /* no -0 for what is equal */
         break;
     case MR_METRIC_COSINE:
         topk->kernels->ip_norm(topk->query, rows, n, topk->dim, out, norms);
