@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 #include "options.h"
+#include "text.h"
 
 #define LINE_EVERY_S 1.0 /* progress into a file: one line a second */
 
@@ -123,8 +124,12 @@ void cli_console_progress(const char *line)
     pthread_mutex_unlock(&cli_console.lock);
 }
 
-static void tell(const struct cli_verb *verb, const char *message, const char *see)
+/* `raw` may quote what was typed: nothing of it reaches the terminal as a control character. */
+static void tell(const struct cli_verb *verb, const char *raw, const char *see)
 {
+    char message[2048];
+
+    cli_text_escape(message, sizeof message, raw);
     pthread_mutex_lock(&cli_console.lock);
     clear_line();
     if (cli_console.json)

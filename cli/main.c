@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command: a table of verbs. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "console.h"
 #include "options.h"
@@ -133,10 +135,28 @@ static int run_verb(const struct cli_verb *verb, int argc, char **argv)
     return status;
 }
 
+/*
+ * A standard descriptor that the caller closed would be given to the next file that is opened, a
+ * store for instance, and results would be written into it. /dev/null the wrong way round takes its
+ * place: reading or writing is then an error, as it should be.
+ */
+static bool occupy_standard_descriptors(void)
+{
+    int fd;
+
+    for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 &&
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+            return false;
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     const struct cli_verb *verb;
 
+    if (!occupy_standard_descriptors())
+        return CLI_ENVIRONMENT;
     /* a reader that leaves is an error of write(), which is handled where it happens */
     (void)signal(SIGPIPE, SIG_IGN);
     if (argc < 2) {

@@ -97,6 +97,11 @@ const struct cli_option cli_options[OPT_COUNT] = {
     [OPT_HELP] = {"help", 'h', KIND_FLAG, GROUP_OUTPUT, VERB_ALL, NULL, NULL, 0, 0, "this text"},
 };
 
+struct unit {
+    const char *name;
+    uint64_t worth;
+};
+
 static bool parse_budget(const char *text, mr_error_budget *out)
 {
     char *end;
@@ -140,6 +145,38 @@ static bool in_range(const struct cli_option *option, uint64_t number)
     return number >= option->min && number <= option->max;
 }
 
+/* In the largest of `units` that holds `number` without a rest. */
+static void show_round(char *dst, size_t size, uint64_t number, const struct unit *units)
+{
+    while (units[1].name && number % units[1].worth == 0)
+        units++;
+    (void)snprintf(dst, size, "%llu%s", (unsigned long long)(number / units->worth), units->name);
+}
+
+/* " from 1ms to 1h": what the option takes, in its own units. "" where there is no range. */
+static void show_range(char *dst, size_t size, const struct cli_option *option)
+{
+    static const struct unit counts[] = {{"", 1}, {NULL, 0}};
+    static const struct unit times[] = {
+        {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {NULL, 0}};
+    static const struct unit sizes[] = {{"", 1},
+                                        {"K", UINT64_C(1) << 10},
+                                        {"M", UINT64_C(1) << 20},
+                                        {"G", UINT64_C(1) << 30},
+                                        {"T", UINT64_C(1) << 40},
+                                        {NULL, 0}};
+    const struct unit *units = option->kind == KIND_TIME   ? times
+                               : option->kind == KIND_SIZE ? sizes
+                                                           : counts;
+    char min[32], max[32];
+
+    if (option->max == 0)
+        return;
+    show_round(min, sizeof min, option->min, units);
+    show_round(max, sizeof max, option->max, units);
+    (void)snprintf(dst, size, " from %s to %s", min, max);
+}
+
 /* Says what is wrong with a value. `where`: "--batch" or "MILLRACE_BATCH". */
 static int bad_value(const struct cli_args *args, const struct cli_option *option,
                      const char *where, const char *text, const char *hint)
@@ -149,8 +186,8 @@ static int bad_value(const struct cli_args *args, const struct cli_option *optio
         [KIND_TEXT] = "wanted a value",
         [KIND_COUNT] = "wanted a number",
         [KIND_AUTO] = "wanted a number or auto",
-        [KIND_SIZE] = "wanted a size such as 512M",
-        [KIND_TIME] = "wanted a time such as 10s or 250ms",
+        [KIND_SIZE] = "wanted a size such as 512M,",
+        [KIND_TIME] = "wanted a time such as 10s or 250ms,",
         [KIND_CHOICE] = "wanted one of",
         [KIND_BUDGET] = "wanted a percentage such as 1%, a number of items, or none",
     };
@@ -159,9 +196,8 @@ static int bad_value(const struct cli_args *args, const struct cli_option *optio
     cli_text_escape(shown, sizeof shown, text);
     if (option->kind == KIND_CHOICE)
         (void)snprintf(range, sizeof range, " %s", option->choices);
-    else if (option->kind == KIND_COUNT || option->kind == KIND_AUTO)
-        (void)snprintf(range, sizeof range, " from %llu to %llu", (unsigned long long)option->min,
-                       (unsigned long long)option->max);
+    else
+        show_range(range, sizeof range, option);
     if (hint)
         (void)snprintf(near, sizeof near, "; did you mean %s?", hint);
     return cli_usage(args->verb, "%s %s: %s%s%s", where, shown, wants[option->kind], range, near);

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 /* Digits at the front; returns what follows, NULL if there are none or they do not fit. */
 static const char *digits(const char *text, uint64_t *out)
@@ -67,6 +68,16 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+static bool same(char a, char b)
+{
+    return lower(a) == lower(b);
+}
+
 size_t cli_text_distance(const char *a, const char *b)
 {
     size_t rows[3][64], na = strlen(a), nb = strlen(b), i, j;
@@ -80,8 +91,9 @@ size_t cli_text_distance(const char *a, const char *b)
 
         row[0] = i;
         for (j = 1; j <= nb; j++) {
-            row[j] = least(above[j - 1] + (a[i - 1] != b[j - 1]), least(row[j - 1], above[j]) + 1);
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+            row[j] =
+                least(above[j - 1] + !same(a[i - 1], b[j - 1]), least(row[j - 1], above[j]) + 1);
+            if (i > 1 && j > 1 && same(a[i - 1], b[j - 2]) && same(a[i - 2], b[j - 1]))
                 row[j] = least(row[j], above2[j - 2] + 1);
         }
     }
@@ -92,7 +104,7 @@ void cli_nearest_offer(struct cli_nearest *nearest, const char *name)
 {
     size_t distance = cli_text_distance(nearest->typed, name), length = strlen(nearest->typed);
     /* a name that starts with all that was typed is near however much is missing */
-    bool prefix = length >= 2 && strncmp(name, nearest->typed, length) == 0;
+    bool prefix = length >= 2 && strncasecmp(name, nearest->typed, length) == 0;
 
     if (prefix)
         distance = 1;
