@@ -2,7 +2,8 @@
 /*
  * Is each layer of the worker's sandbox really in force? A child closes the door, or one layer of
  * it alone, and then tries what the layer forbids. Each attempt has a control: what must still be
- * allowed is tried in the same way, so that a child which dies of anything proves nothing.
+ * allowed is tried in the same way, so that a child which dies of anything proves nothing. Not for
+ * sanitizers, whose workers have no whole door.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -238,18 +239,11 @@ static const forbidden list[] = {
     {"raise a limit", try_raise_limit, false},
 };
 
-static void skip_if_sanitized(void)
-{
-    if (MR__SANITIZED)
-        skip();
-}
-
 static void test_behind_the_door_each_is_the_last_thing_it_does(void **state)
 {
     size_t i;
 
     (void)state;
-    skip_if_sanitized();
     for (i = 0; i < sizeof list / sizeof list[0]; i++) {
         ended outside = {0}, inside = attempt(whole_door, list[i].what);
         if (list[i].works_outside)
@@ -265,7 +259,6 @@ static void test_behind_the_door_work_goes_on(void **state)
     ended e;
 
     (void)state;
-    skip_if_sanitized();
     e = attempt(whole_door, try_event);
     assert_int_equal(e.signal, 0);
     assert_int_equal(e.result, 0);
@@ -281,7 +274,6 @@ static void test_too_much_memory_is_refused(void **state)
     ended e;
 
     (void)state;
-    skip_if_sanitized();
     e = attempt(whole_door, try_too_much_memory);
     assert_int_equal(e.signal, 0);
     assert_int_equal(e.result, ENOMEM);
@@ -293,7 +285,7 @@ static void test_landlock_alone(void **state)
 {
     (void)state;
     if (syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) < 1)
-        skip();
+        return; /* a kernel without it: doctor says so */
     assert_int_equal(attempt(only_landlock, try_open).result, EACCES);
     assert_int_equal(attempt(only_landlock, try_write_file).result, EACCES);
     assert_int_equal(attempt(only_landlock, try_execve).result, EACCES);
@@ -304,7 +296,6 @@ static void test_landlock_alone(void **state)
 static void test_limits_alone(void **state)
 {
     (void)state;
-    skip_if_sanitized();
     assert_int_equal(attempt(only_limits, try_open).result, EMFILE);
     assert_int_equal(attempt(only_limits, try_socket).result, EMFILE);
     assert_int_equal(attempt(only_limits, try_write_elsewhere).signal, SIGXFSZ);
