@@ -81,7 +81,7 @@ static void *run(void *arg)
         if (wait_until(&p->meter, &at))
             return NULL;
         looks[n % LOOKS] = look_at(p);
-        if (n % MEMORY_TICK == 0)
+        if (n <= MEMORY_TICK || n % MEMORY_TICK == 0)
             mr_pool_stats_get(mr_stream_pool(p->stream), &memory);
         if (p->progress)
             tell(p, &looks[n % LOOKS], &looks[n < LOOKS ? 0 : (n + 1) % LOOKS]);
