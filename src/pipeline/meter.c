@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The thread that looks at a run five times a second, and tells the progress callback what happened
- * within the last seconds. Once a second it samples the memory of host and workers, whose highest
- * value the pool keeps: reading it makes the kernel walk every page, which costs milliseconds.
+ * within the last seconds. In the first second each time, then once a second, it samples the memory
+ * of host and workers, whose highest value the pool keeps: reading it makes the kernel walk every
+ * page, which costs milliseconds.
  */
 #include <errno.h>
 #include <time.h>

@@ -169,7 +169,8 @@ static void ancillary_bombs(void **state)
         assert_non_null(chunk);
         memcpy(chunk, (uint8_t[]){0, (uint8_t)(body >> 16), (uint8_t)(body >> 8), (uint8_t)body},
                4);
-        memcpy(chunk + 4, types[i % 3], 4);
+        for (int k = 0; k < 4; k++)
+            chunk[4 + k] = (uint8_t)types[i % 3][k];
         memcpy(chunk + 8 + 3, bomb.data + 41, body - 3);
         memcpy(chunk + 8, "x\0\0", 3);
         crc = mr__png_crc(0, chunk + 4, body + 4);

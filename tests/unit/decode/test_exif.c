@@ -59,8 +59,8 @@ static uint8_t read_exact(const void *exif, size_t exif_n, const char *xmp)
 
     if (a != NULL)
         memcpy(a, exif, exif_n);
-    if (b != NULL)
-        memcpy(b, xmp, xmp_n);
+    for (size_t i = 0; b != NULL && i < xmp_n; i++)
+        b[i] = (uint8_t)xmp[i];
     got = mr__orientation(&(mr__metadata){.exif = a, .exif_n = exif_n, .xmp = b, .xmp_n = xmp_n});
     free(a);
     free(b);
