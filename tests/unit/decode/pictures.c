@@ -121,7 +121,7 @@ bytes make_webp(uint32_t width, uint32_t height, bool alpha, bool lossless, uint
         out.n = lossless ? WebPEncodeLosslessRGB(px, w, h, stride, &data)
                          : WebPEncodeRGB(px, w, h, stride, 70, &data);
     assert_true(out.n > 0);
-    out.data = calloc(out.n, 1);
+    out.data = malloc(out.n + 1);
     assert_non_null(out.data);
     memcpy(out.data, data, out.n);
     WebPFree(data);

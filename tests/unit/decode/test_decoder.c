@@ -172,7 +172,8 @@ static void ancillary_bombs(void **state)
         for (int k = 0; k < 4; k++)
             chunk[4 + k] = (uint8_t)types[i % 3][k];
         memcpy(chunk + 8 + 3, bomb.data + 41, body - 3);
-        memcpy(chunk + 8, "x\0\0", 3);
+        chunk[8] = 'x';
+        chunk[9] = chunk[10] = 0;
         crc = mr__png_crc(0, chunk + 4, body + 4);
         for (int k = 0; k < 4; k++)
             chunk[8 + body + (size_t)k] = (uint8_t)(crc >> (24 - 8 * k));
