@@ -35,6 +35,9 @@ static mr_status look(const mr__job_input *input, mr__picture *picture, mr_error
     if (input->kind == MR__INPUT_ENCODED)
         return mr__probe(input->bytes, input->n_bytes, &limits, picture, err);
     memset(picture, 0, sizeof *picture);
+    if ((uint32_t)input->raw_mode > MR__MODE_I16 || input->raw_mode == MR__MODE_P)
+        return mr__error_item(err, MR_STAGE_PROBE, MR_CODE_UNSUPPORTED_VARIANT,
+                              "raw pixels of mode %u", (unsigned)input->raw_mode);
     picture->mode = input->raw_mode;
     picture->width = input->raw_width;
     picture->height = input->raw_height;
