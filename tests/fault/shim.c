@@ -163,6 +163,9 @@ static void *next_of(const char *name)
     return dlsym(RTLD_NEXT, name);
 }
 
+/* Types and lists of parameters cannot stand in parentheses.
+ * NOLINTBEGIN(bugprone-macro-parentheses) */
+
 /* Calls that answer -1 and errno. */
 #define SYSTEM_CALL(call, failure, type, name, parameters, arguments)                              \
     type name parameters                                                                           \
@@ -186,6 +189,8 @@ static void *next_of(const char *name)
             next = (int(*) parameters)next_of(#name);                                              \
         return fails(call) ? failure : next arguments;                                             \
     }
+
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 SYSTEM_CALL(SHIM_MEMFD_CREATE, EMFILE, int, memfd_create, (const char *name, unsigned flags),
             (name, flags))

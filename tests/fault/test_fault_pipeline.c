@@ -99,11 +99,12 @@ static bool fail_one(shim_call call, uint64_t nth, bool lasting, size_t files)
 
 static void fail_each(shim_call call, bool lasting, uint64_t step)
 {
+    const char *asked = getenv("MILLRACE_FAULT_STEP");
     size_t files = open_files();
     uint64_t nth = 1;
 
-    if (getenv("MILLRACE_FAULT_STEP"))
-        step = strtoul(getenv("MILLRACE_FAULT_STEP"), NULL, 10);
+    if (asked)
+        step = strtoul(asked, NULL, 10);
     /* nothing is tested unless the first of its kind can be made to fail */
     assert_true(fail_one(call, nth, lasting, files));
     for (nth += step; fail_one(call, nth, lasting, files); nth += step)
