@@ -31,7 +31,8 @@ enum cli_verb_bit {
     VERB_PLAN = 64,
     VERB_DOCTOR = 128,
     VERB_BENCH = 256,
-    VERB_ALL = 511,
+    VERB_ALL = 511, /* that do something with pictures or stores */
+    VERB_CONFIG = 512,
     VERB_RUNS = VERB_INGEST | VERB_EMBED | VERB_PREPROCESS,
     VERB_STORES = VERB_INGEST | VERB_SEARCH | VERB_COLLECTION | VERB_REPORT
 };
@@ -61,5 +62,6 @@ int cli_report(const struct cli_args *args);
 int cli_plan(const struct cli_args *args);
 int cli_doctor(const struct cli_args *args);
 int cli_bench(const struct cli_args *args);
+int cli_config(const struct cli_args *args);
 
 #endif

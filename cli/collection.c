@@ -93,6 +93,9 @@ int cli_collection(const struct cli_args *args)
     if (rc != CLI_OK)
         return rc;
     name = args->n_names > 2 ? args->names[2] : NULL;
+    /* a configured collection is for the verbs that work in one; here all are shown */
+    if (!name && args->values[OPT_COLLECTION].rank == RANK_COMMAND)
+        name = cli_text(args, OPT_COLLECTION);
     if (name) {
         status = mr_store_collection(store, name, &one, &err);
         if (status == MR_OK)

@@ -21,6 +21,11 @@ struct cli_console cli_console = {.lock = PTHREAD_MUTEX_INITIALIZER, .level = MR
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
+mr_log_level cli_console_level(const struct cli_args *args)
+{
+    return (mr_log_level)cli_number(args, OPT_LOG_LEVEL, MR_LOG_WARN);
+}
+
 void cli_console_open(const struct cli_args *args)
 {
     const char *no_colour = getenv("NO_COLOR"), *term = getenv("TERM");
@@ -29,7 +34,7 @@ void cli_console_open(const struct cli_args *args)
     cli_console.terminal = isatty(STDERR_FILENO) == 1 && term && strcmp(term, "dumb") != 0;
     cli_console.colour = cli_console.terminal && (!no_colour || !*no_colour);
     cli_console.json = cli_number(args, OPT_LOG_FORMAT, 0) == 1;
-    cli_console.level = (mr_log_level)cli_number(args, OPT_LOG_LEVEL, MR_LOG_WARN);
+    cli_console.level = cli_console_level(args);
     cli_console.progress = when == 1 || (when == 0 && cli_console.terminal && !cli_console.json);
 }
 

@@ -27,6 +27,9 @@ struct cli_args;
 /* Reads --log-level, --log-format, --progress and NO_COLOR. */
 void cli_console_open(const struct cli_args *args);
 
+/* The level that --log-level, environment or file ask for, else the default. */
+mr_log_level cli_console_level(const struct cli_args *args);
+
 /* A sink for the library's messages. */
 mr_logger cli_console_logger(void);
 

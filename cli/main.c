@@ -40,8 +40,8 @@ const struct cli_verb cli_verbs[] = {
      "  millrace preprocess photos --plan openai/clip-vit-base-patch32@openclip --out clip.npy\n"
      "  millrace preprocess photos --out null: --json\n",
      cli_preprocess},
-    {"search", VERB_SEARCH, "STORE (--image FILE | --id ID | --vector FILE.npy) [OPTION]...",
-     "nearest pictures",
+    {"search", VERB_SEARCH,
+     "[STORE] (FILE | --image FILE | --id ID | --vector FILE.npy) [OPTION]...", "nearest pictures",
      "A picture is preprocessed and embedded the way that the collection remembers.\n",
      "  millrace search photos.mill --image query.jpg -k 5\n"
      "  millrace search photos.mill --id photos/a.jpg --json\n"
@@ -77,6 +77,16 @@ const struct cli_verb cli_verbs[] = {
      "  millrace bench photos\n"
      "  millrace bench photos --workers 2 --json\n",
      cli_bench},
+    {"config", VERB_CONFIG, "check|print|init [--config FILE] [OPTION]...",
+     "the configuration file: is it right, what holds, a new one",
+     "check: FILE: ok, or every mistake as FILE:LINE: ... on standard error. print: the values\n"
+     "that hold, from options, environment, FILE and defaults, as a file. init: a file with all\n"
+     "defaults, explained, into FILE if it is not there yet, else to standard output.\n"
+     "Takes every option that a file can have.\n",
+     "  millrace config init --config millrace.yaml\n"
+     "  millrace config check --config millrace.yaml\n"
+     "  millrace config print --config millrace.yaml --batch 64\n",
+     cli_config},
 };
 const size_t cli_n_verbs = sizeof cli_verbs / sizeof cli_verbs[0];
 
@@ -151,6 +161,21 @@ static bool occupy_standard_descriptors(void)
     return true;
 }
 
+/* `--config FILE VERB` -> `VERB --config FILE`: both places are usual. */
+static void config_first(int argc, char **argv)
+{
+    char *option = argv[1], *file = argc > 2 ? argv[2] : NULL;
+
+    if (strcmp(option, "--config") == 0 && argc > 3) {
+        argv[1] = argv[3];
+        argv[2] = option;
+        argv[3] = file;
+    } else if (strncmp(option, "--config=", 9) == 0 && argc > 2) {
+        argv[1] = argv[2];
+        argv[2] = option;
+    }
+}
+
 int main(int argc, char **argv)
 {
     const struct cli_verb *verb;
@@ -170,6 +195,7 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
         strcmp(argv[1], "help") == 0)
         return help(argc - 2, argv + 2);
+    config_first(argc, argv);
     if (argv[1][0] == '-')
         return cli_usage(NULL, "unknown option %.40s before the verb", argv[1]);
     verb = find_verb(argv[1]);

@@ -10,7 +10,10 @@
 #include <string.h>
 
 #include "console.h"
+#include "settings.h"
 #include "text.h"
+
+#define CHOICES_MAX 8
 
 #define RUNS    VERB_RUNS
 #define WORKING (VERB_RUNS | VERB_BENCH)
@@ -18,7 +21,7 @@
 const struct cli_option cli_options[OPT_COUNT] = {
     [OPT_INTO] = {"into", 0, KIND_TEXT, GROUP_MAIN, VERB_INGEST, "STORE", NULL, 0, 0,
                   "where the embeddings go: photos.mill (one file), npy:PATH, null: (default: "
-                  "$MILLRACE_STORE)"},
+                  "$MILLRACE_STORE, else the configured store)"},
     [OPT_OUT] = {"out", 0, KIND_TEXT, GROUP_MAIN, VERB_EMBED | VERB_PREPROCESS, "FILE", NULL, 0, 0,
                  "file to write: NAME.npy (and NAME.npy.ids.jsonl beside it), or null: to measure"},
     [OPT_PLAN] = {"plan", 0, KIND_TEXT, GROUP_MAIN, WORKING, "NAME|FILE", NULL, 0, 0,
@@ -28,8 +31,7 @@ const struct cli_option cli_options[OPT_COUNT] = {
                       "SPEC", NULL, 0, 0,
                       "embedder: builtin, fake:DIM (default: what the store remembers, else "
                       "builtin)"},
-    [OPT_COLLECTION] = {"collection", 0, KIND_TEXT, GROUP_MAIN,
-                        VERB_INGEST | VERB_SEARCH | VERB_REPORT, "NAME", NULL, 0, 0,
+    [OPT_COLLECTION] = {"collection", 0, KIND_TEXT, GROUP_MAIN, VERB_STORES, "NAME", NULL, 0, 0,
                         "collection of the store (default: default)"},
     [OPT_REFRESH] =
         {"refresh", 0, KIND_CHOICE, GROUP_MAIN, VERB_INGEST, "WHEN", "auto|always|never", 0, 0,
@@ -90,11 +92,14 @@ const struct cli_option cli_options[OPT_COUNT] = {
                   "the result as JSON, one object a line"},
     [OPT_PROGRESS] = {"progress", 0, KIND_CHOICE, GROUP_OUTPUT, RUNS, "WHEN", "auto|always|never",
                       0, 0, "progress line on stderr (default: auto, when it is a terminal)"},
-    [OPT_LOG_LEVEL] = {"log-level", 0, KIND_CHOICE, GROUP_OUTPUT, VERB_ALL, "LEVEL",
+    [OPT_CONFIG] = {"config", 0, KIND_TEXT, GROUP_OUTPUT, VERB_ALL | VERB_CONFIG, "FILE", NULL, 0,
+                    0, "configuration file; options and environment beat what it says"},
+    [OPT_LOG_LEVEL] = {"log-level", 0, KIND_CHOICE, GROUP_OUTPUT, VERB_ALL | VERB_CONFIG, "LEVEL",
                        "error|warn|info|debug", 0, 0, "messages on stderr (default: warn)"},
-    [OPT_LOG_FORMAT] = {"log-format", 0, KIND_CHOICE, GROUP_OUTPUT, VERB_ALL, "FORMAT", "text|json",
-                        0, 0, "of messages: text (default), json"},
-    [OPT_HELP] = {"help", 'h', KIND_FLAG, GROUP_OUTPUT, VERB_ALL, NULL, NULL, 0, 0, "this text"},
+    [OPT_LOG_FORMAT] = {"log-format", 0, KIND_CHOICE, GROUP_OUTPUT, VERB_ALL | VERB_CONFIG,
+                        "FORMAT", "text|json", 0, 0, "of messages: text (default), json"},
+    [OPT_HELP] = {"help", 'h', KIND_FLAG, GROUP_OUTPUT, VERB_ALL | VERB_CONFIG, NULL, NULL, 0, 0,
+                  "this text"},
 };
 
 struct unit {
@@ -123,11 +128,11 @@ static bool parse_budget(const char *text, mr_error_budget *out)
 
 /* Position of `text` among "a|b|c"; offers each to `nearest`, whose names live in `names`. */
 static bool parse_choice(const char *choices, const char *text, uint64_t *out,
-                         struct cli_nearest *nearest, char names[4][16])
+                         struct cli_nearest *nearest, char names[CHOICES_MAX][16])
 {
     uint64_t i;
 
-    for (i = 0; *choices && i < 4; i++) {
+    for (i = 0; *choices && i < CHOICES_MAX; i++) {
         size_t n = strcspn(choices, "|");
 
         (void)snprintf(names[i], sizeof names[i], "%.*s", (int)n, choices);
@@ -153,8 +158,7 @@ static void show_round(char *dst, size_t size, uint64_t number, const struct uni
     (void)snprintf(dst, size, "%llu%s", (unsigned long long)(number / units->worth), units->name);
 }
 
-/* " from 1ms to 1h": what the option takes, in its own units. "" where there is no range. */
-static void show_range(char *dst, size_t size, const struct cli_option *option)
+void cli_option_show(const struct cli_option *option, uint64_t number, char *dst, size_t size)
 {
     static const struct unit counts[] = {{"", 1}, {NULL, 0}};
     static const struct unit times[] = {
@@ -165,24 +169,30 @@ static void show_range(char *dst, size_t size, const struct cli_option *option)
                                         {"G", UINT64_C(1) << 30},
                                         {"T", UINT64_C(1) << 40},
                                         {NULL, 0}};
-    const struct unit *units = option->kind == KIND_TIME   ? times
-                               : option->kind == KIND_SIZE ? sizes
-                                                           : counts;
+
+    show_round(dst, size, number,
+               option->kind == KIND_TIME   ? times
+               : option->kind == KIND_SIZE ? sizes
+                                           : counts);
+}
+
+/* " from 1ms to 1h": what the option takes, in its own units. "" where there is no range. */
+static void show_range(char *dst, size_t size, const struct cli_option *option)
+{
     char min[32], max[32];
 
     if (option->max == 0)
         return;
-    show_round(min, sizeof min, option->min, units);
-    show_round(max, sizeof max, option->max, units);
+    cli_option_show(option, option->min, min, sizeof min);
+    cli_option_show(option, option->max, max, sizeof max);
     (void)snprintf(dst, size, " from %s to %s", min, max);
 }
 
-/* Says what is wrong with a value. `where`: "--batch" or "MILLRACE_BATCH". */
-static int bad_value(const struct cli_args *args, const struct cli_option *option,
-                     const char *where, const char *text, const char *hint)
+/* What would have been right. */
+static void say_wanted(const struct cli_option *option, const char *hint, char *why, size_t size)
 {
     static const char *const wants[] = {
-        [KIND_FLAG] = "wanted 1 or 0",
+        [KIND_FLAG] = "wanted true or false",
         [KIND_TEXT] = "wanted a value",
         [KIND_COUNT] = "wanted a number",
         [KIND_AUTO] = "wanted a number or auto",
@@ -191,33 +201,40 @@ static int bad_value(const struct cli_args *args, const struct cli_option *optio
         [KIND_CHOICE] = "wanted one of",
         [KIND_BUDGET] = "wanted a percentage such as 1%, a number of items, or none",
     };
-    char shown[128], range[160] = "", near[64] = "";
+    char range[160] = "", near[64] = "";
 
-    cli_text_escape(shown, sizeof shown, text);
     if (option->kind == KIND_CHOICE)
         (void)snprintf(range, sizeof range, " %s", option->choices);
     else
         show_range(range, sizeof range, option);
     if (hint)
         (void)snprintf(near, sizeof near, "; did you mean %s?", hint);
-    return cli_usage(args->verb, "%s %s: %s%s%s", where, shown, wants[option->kind], range, near);
+    (void)snprintf(why, size, "%s%s%s", wants[option->kind], range, near);
 }
 
-/* Parses one value into its place. */
-static int take_value(struct cli_args *args, enum cli_option_id id, const char *where,
-                      const char *text)
+static bool parse_flag(const char *text, uint64_t *out)
 {
-    const struct cli_option *option = &cli_options[id];
-    struct cli_value *value = &args->values[id];
+    static const char *const words[] = {"0", "1", "false", "true", "no", "yes", "off", "on"};
+    size_t i;
+
+    for (i = 0; i < sizeof words / sizeof words[0]; i++) {
+        *out = i & 1;
+        if (strcasecmp(words[i], text) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool cli_option_read(const struct cli_option *option, const char *text, struct cli_reading *out)
+{
     struct cli_nearest nearest = {.typed = text};
-    char names[4][16];
-    uint64_t number = 0;
+    char names[CHOICES_MAX][16];
     bool ok = true;
 
+    out->number = 0;
     switch (option->kind) {
     case KIND_FLAG:
-        number = strcmp(text, "0") != 0;
-        ok = strcmp(text, "1") == 0 || strcmp(text, "0") == 0;
+        ok = parse_flag(text, &out->number);
         break;
     case KIND_TEXT:
         ok = *text != '\0';
@@ -227,26 +244,50 @@ static int take_value(struct cli_args *args, enum cli_option_id id, const char *
             break;
         /* fall through */
     case KIND_COUNT:
-        ok = cli_text_count(text, &number) && in_range(option, number);
+        ok = cli_text_count(text, &out->number) && in_range(option, out->number);
         break;
     case KIND_SIZE:
-        ok = cli_text_size(text, &number) && in_range(option, number);
+        ok = cli_text_size(text, &out->number) && in_range(option, out->number);
         break;
     case KIND_TIME:
-        ok = cli_text_time(text, 1000, &number) && in_range(option, number);
+        ok = cli_text_time(text, 1000, &out->number) && in_range(option, out->number);
         break;
     case KIND_CHOICE:
-        ok = parse_choice(option->choices, text, &number, &nearest, names);
+        ok = parse_choice(option->choices, text, &out->number, &nearest, names);
         break;
     case KIND_BUDGET:
-        ok = parse_budget(text, &args->budget);
+        ok = parse_budget(text, &out->budget);
         break;
     }
     if (!ok)
-        return bad_value(args, option, where, text, nearest.best);
-    *value = (struct cli_value){
-        .given = option->kind != KIND_FLAG || number == 1, .text = text, .number = number};
+        say_wanted(option, nearest.best, out->why, sizeof out->why);
+    return ok;
+}
+
+int cli_option_take(struct cli_args *args, enum cli_option_id id, const struct cli_from *from,
+                    const char *text)
+{
+    const struct cli_option *option = &cli_options[id];
+    struct cli_reading reading;
+    char shown[128];
+
+    if (!cli_option_read(option, text, &reading)) {
+        cli_text_escape(shown, sizeof shown, text);
+        return cli_usage(args->verb, "%s %s: %s", from->where, shown, reading.why);
+    }
+    if (option->kind == KIND_BUDGET)
+        args->budget = reading.budget;
+    args->values[id] = (struct cli_value){.given = option->kind != KIND_FLAG || reading.number == 1,
+                                          .rank = from->rank,
+                                          .text = text,
+                                          .number = reading.number};
     return CLI_OK;
+}
+
+bool cli_option_applies(const struct cli_args *args, size_t id)
+{
+    return (cli_options[id].verbs & args->verb->bit) ||
+           (args->verb->bit == VERB_CONFIG && cli_settings_has((enum cli_option_id)id));
 }
 
 static int unknown(const struct cli_args *args, const char *typed)
@@ -257,7 +298,7 @@ static int unknown(const struct cli_args *args, const char *typed)
 
     cli_text_escape(shown, sizeof shown, typed);
     for (i = 0; i < OPT_COUNT; i++) {
-        if (cli_options[i].verbs & args->verb->bit)
+        if (cli_option_applies(args, i))
             cli_nearest_offer(&nearest, cli_options[i].name);
         else if (strcmp(cli_options[i].name, typed) == 0)
             return cli_usage(args->verb, "--%s is no option of %s", shown, args->verb->name);
@@ -268,15 +309,34 @@ static int unknown(const struct cli_args *args, const char *typed)
     return cli_usage(args->verb, "unknown option --%s", shown);
 }
 
+/* what the command of the Python pipeline calls them */
+static const struct {
+    const char *name;
+    enum cli_option_id id;
+    unsigned verbs;
+} aliases[] = {
+    {"output", OPT_OUT, VERB_EMBED},
+    {"batch-size", OPT_BATCH, VERB_INGEST | VERB_EMBED},
+    {"topk", OPT_K, VERB_SEARCH},
+    {"name", OPT_COLLECTION, VERB_COLLECTION},
+};
+
+static bool is_called(const char *called, const char *name, size_t n)
+{
+    return strlen(called) == n && strncmp(called, name, n) == 0;
+}
+
 /* The option of this verb whose name is the first `n` bytes of `name`; OPT_COUNT: none. */
 static size_t find_name(const struct cli_args *args, const char *name, size_t n)
 {
     size_t i;
 
     for (i = 0; i < OPT_COUNT; i++)
-        if ((cli_options[i].verbs & args->verb->bit) && strlen(cli_options[i].name) == n &&
-            strncmp(cli_options[i].name, name, n) == 0)
+        if (cli_option_applies(args, i) && is_called(cli_options[i].name, name, n))
             return i;
+    for (i = 0; i < sizeof aliases / sizeof aliases[0]; i++)
+        if ((aliases[i].verbs & args->verb->bit) && is_called(aliases[i].name, name, n))
+            return aliases[i].id;
     return OPT_COUNT;
 }
 
@@ -285,7 +345,7 @@ static size_t find_letter(const struct cli_args *args, char letter)
     size_t i;
 
     for (i = 0; i < OPT_COUNT; i++)
-        if ((cli_options[i].verbs & args->verb->bit) && cli_options[i].letter == letter)
+        if (cli_option_applies(args, i) && cli_options[i].letter == letter)
             return i;
     return OPT_COUNT;
 }
@@ -313,7 +373,8 @@ static int take_option(struct cli_args *args, int argc, char **argv, int *used)
     if (cli_options[id].kind == KIND_FLAG) {
         if (value)
             return cli_usage(args->verb, "%s takes no value", where);
-        return take_value(args, (enum cli_option_id)id, where, "1");
+        return cli_option_take(args, (enum cli_option_id)id,
+                               &(struct cli_from){RANK_COMMAND, where}, "1");
     }
     if (!value) {
         if (argc < 2)
@@ -321,29 +382,34 @@ static int take_option(struct cli_args *args, int argc, char **argv, int *used)
         value = argv[1];
         *used = 2;
     }
-    return take_value(args, (enum cli_option_id)id, where, value);
+    return cli_option_take(args, (enum cli_option_id)id, &(struct cli_from){RANK_COMMAND, where},
+                           value);
 }
 
-/* MILLRACE_BATCH_WAIT_MS for --batch-wait-ms; --into and STORE share MILLRACE_STORE. */
+void cli_option_variable(enum cli_option_id id, char *dst, size_t size)
+{
+    (void)snprintf(dst, size, "MILLRACE_%s", id == OPT_INTO ? "STORE" : cli_options[id].name);
+    for (; *dst; dst++)
+        *dst = (char)(*dst == '-' ? '_' : toupper((unsigned char)*dst));
+}
+
 static int take_environment(struct cli_args *args)
 {
     char name[64];
-    size_t i, c;
+    size_t i;
 
     for (i = 0; i < OPT_COUNT; i++) {
-        const struct cli_option *o = &cli_options[i];
         const char *text;
         int rc;
 
-        if (args->values[i].given || !(o->verbs & args->verb->bit) || i == OPT_HELP)
+        if (args->values[i].rank || !cli_option_applies(args, i) || i == OPT_HELP)
             continue;
-        (void)snprintf(name, sizeof name, "MILLRACE_%s", i == OPT_INTO ? "STORE" : o->name);
-        for (c = 0; name[c]; c++)
-            name[c] = (char)(name[c] == '-' ? '_' : toupper((unsigned char)name[c]));
+        cli_option_variable((enum cli_option_id)i, name, sizeof name);
         text = getenv(name);
         if (!text || !*text)
             continue;
-        rc = take_value(args, (enum cli_option_id)i, name, text);
+        rc = cli_option_take(args, (enum cli_option_id)i,
+                             &(struct cli_from){RANK_ENVIRONMENT, name}, text);
         if (rc != CLI_OK)
             return rc;
     }
@@ -355,7 +421,7 @@ int cli_args_parse(struct cli_args *args, const struct cli_verb *verb, int argc,
     bool only_names = false;
     int i = 0, used = 1, rc = CLI_OK;
 
-    *args = (struct cli_args){.verb = verb, .budget = {.kind = MR_BUDGET_PERCENT, .value = 1}};
+    *args = (struct cli_args){.verb = verb};
     args->names = calloc((size_t)argc + 1, sizeof *args->names);
     if (!args->names)
         return cli_fail(verb, CLI_ENVIRONMENT, "out of memory");
@@ -370,11 +436,14 @@ int cli_args_parse(struct cli_args *args, const struct cli_verb *verb, int argc,
     }
     if (rc == CLI_OK && !cli_given(args, OPT_HELP))
         rc = take_environment(args);
+    if (rc == CLI_OK && !cli_given(args, OPT_HELP))
+        rc = cli_settings_load(args);
     return rc;
 }
 
 void cli_args_fini(struct cli_args *args)
 {
     free(args->names);
+    cli_settings_fini(args);
     *args = (struct cli_args){0};
 }

@@ -36,6 +36,7 @@ enum cli_option_id {
     OPT_UNORDERED,
     OPT_JSON,
     OPT_PROGRESS,
+    OPT_CONFIG,
     OPT_LOG_LEVEL,
     OPT_LOG_FORMAT,
     OPT_HELP,
@@ -69,8 +70,17 @@ struct cli_option {
 
 extern const struct cli_option cli_options[OPT_COUNT];
 
+/* Where a value comes from; more beats less. */
+enum cli_rank { RANK_DEFAULT, RANK_FILE, RANK_ENVIRONMENT, RANK_COMMAND };
+
+struct cli_from {
+    enum cli_rank rank;
+    const char *where; /* "--batch", "MILLRACE_BATCH", "FILE:LINE: workers.batch" */
+};
+
 struct cli_value {
-    bool given;
+    bool given; /* of a flag: and true */
+    enum cli_rank rank;
     const char *text;
     uint64_t number; /* parsed; for KIND_BUDGET: see `budget` of cli_args */
 };
@@ -81,12 +91,39 @@ struct cli_args {
     mr_error_budget budget;
     const char **names; /* what is not an option */
     size_t n_names;
+    const char *store; /* that the environment or the file names; NULL: none */
+    mr_config *config; /* the file, and the environment names that go with it */
+    char *made_store;  /* from the sections milvus and triton */
+    char *made_embedder;
 };
+
+/* What the text of a value stands for, or what was wanted instead. */
+struct cli_reading {
+    uint64_t number;
+    mr_error_budget budget;
+    char why[320];
+};
+
+/* Is `text` a value of the option? */
+bool cli_option_read(const struct cli_option *option, const char *text, struct cli_reading *out);
+
+/* Reads one value into its place. CLI_OK, or CLI_USAGE after the mistake was told. */
+int cli_option_take(struct cli_args *args, enum cli_option_id id, const struct cli_from *from,
+                    const char *text);
+
+/* A number of the option as people write it: 512M, 10s, 32. */
+void cli_option_show(const struct cli_option *option, uint64_t number, char *dst, size_t size);
+
+/* MILLRACE_BATCH_WAIT_MS for --batch-wait-ms; --into and STORE share MILLRACE_STORE. */
+void cli_option_variable(enum cli_option_id id, char *dst, size_t size);
+
+/* Does the verb take it? `config` takes all that a file can say. */
+bool cli_option_applies(const struct cli_args *args, size_t id);
 
 /*
  * Parses what follows the verb; the environment (MILLRACE_BATCH for --batch) fills in what the
- * command line leaves out. CLI_OK, or CLI_USAGE after the mistake was told. Free with
- * cli_args_fini.
+ * command line leaves out, the configuration file what both leave out. CLI_OK, or CLI_USAGE after
+ * the mistake was told. Free with cli_args_fini.
  */
 int cli_args_parse(struct cli_args *args, const struct cli_verb *verb, int argc, char **argv);
 void cli_args_fini(struct cli_args *args);

@@ -4,6 +4,7 @@
 
 #include "console.h"
 #include "run.h"
+#include "settings.h"
 
 /* Name of the plan that the default embedder needs. */
 static mr_status default_plan(char *name, size_t size, mr_error *err)
@@ -33,6 +34,11 @@ int cli_preprocess(const struct cli_args *args)
     mr_status status;
     int rc;
 
+    if (!cli_given(args, OPT_PLAN) && cli_settings_tensors(args))
+        return cli_fail(
+            args->verb, CLI_ENVIRONMENT,
+            "the section preprocess of the configuration means the plan "
+            "original/masked-stretch, which is not in this build; name one with --plan");
     if (!cli_out_spec(args, spec, sizeof spec, &rc))
         return rc;
     status = default_plan(plan, sizeof plan, &err);

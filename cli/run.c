@@ -76,8 +76,8 @@ bool cli_out_spec(const struct cli_args *args, char *spec, size_t size, int *sta
     return true;
 }
 
-static void pipeline_options(const struct cli_args *args, const struct cli_run *run,
-                             mr_pipeline_options *out)
+void cli_pipeline_options(const struct cli_args *args, const struct cli_run *run,
+                          mr_pipeline_options *out)
 {
     mr_pipeline_options_init(out);
     cli_stream_options(args, &out->stream);
@@ -92,7 +92,8 @@ static void pipeline_options(const struct cli_args *args, const struct cli_run *
         out->metric = (mr_metric)cli_number(args, OPT_METRIC, MR_METRIC_IP);
     out->force_plan = cli_given(args, OPT_FORCE_PLAN);
     out->refresh = (mr_refresh)cli_number(args, OPT_REFRESH, out->refresh);
-    out->budget = args->budget;
+    if (cli_given(args, OPT_ERROR_BUDGET))
+        out->budget = args->budget;
 }
 
 /* Opens, runs and closes the pipeline; `*summary` says how far it came. */
@@ -144,7 +145,7 @@ int cli_run(const struct cli_args *args, const struct cli_run *run)
 
     if (args->n_names == 0)
         return cli_usage(args->verb, "no SOURCE: a file, a directory, @list.txt, or - for stdin");
-    pipeline_options(args, run, &options);
+    cli_pipeline_options(args, run, &options);
     cli_source_options(args, &source_options);
     status = cli_plan_argument(cli_text(args, OPT_PLAN), &plan_text, &err);
     if (status != MR_OK)

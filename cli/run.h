@@ -17,6 +17,10 @@ struct cli_run {
 /* Runs it to the end and prints the summary; returns the exit status. */
 int cli_run(const struct cli_args *args, const struct cli_run *run);
 
+/* Options of a pipeline as the command line has them; used by config too. */
+void cli_pipeline_options(const struct cli_args *args, const struct cli_run *run,
+                          mr_pipeline_options *out);
+
 /* Stream options as the command line has them. Used by bench too. */
 void cli_stream_options(const struct cli_args *args, mr_stream_options *out);
 void cli_source_options(const struct cli_args *args, mr_source_options *out);

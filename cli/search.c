@@ -92,9 +92,15 @@ static mr_status search_vectors(const struct cli_args *args, mr_store *store, co
     return status;
 }
 
+/* The picture that is looked for: --image, or the last name when there is no option for it. */
+static const char *query_image(const struct cli_args *args)
+{
+    return cli_has_query(args) ? args->names[args->n_names - 1] : cli_text(args, OPT_IMAGE);
+}
+
 static mr_status search(const struct cli_args *args, mr_store *store, mr_error *err)
 {
-    const char *image = cli_text(args, OPT_IMAGE), *id = cli_text(args, OPT_ID);
+    const char *image = query_image(args), *id = cli_text(args, OPT_ID);
     mr_search_options options;
     mr_hits *hits = NULL;
     mr_status status;
@@ -125,11 +131,12 @@ int cli_search(const struct cli_args *args)
     size_t used;
     int rc;
 
-    if (queries != 1)
+    if (queries + cli_has_query(args) != 1 ||
+        (cli_has_query(args) && args->n_names < 2 && !args->store))
         return cli_usage(args->verb, "wanted one of --image FILE, --id ID, --vector FILE.npy");
-    if (args->n_names > 1)
+    if (args->n_names > (cli_has_query(args) ? 2 : 1))
         return cli_usage(args->verb, "one STORE, and nothing else");
-    rc = cli_store_open(args, 0, &store, &used);
+    rc = cli_store_open(args, cli_has_query(args) && args->n_names == 1, &store, &used);
     if (rc != CLI_OK)
         return rc;
     status = search(args, store, &err);
@@ -137,7 +144,7 @@ int cli_search(const struct cli_args *args)
     if (status == MR_E_ITEM) {
         char shown[300];
 
-        cli_text_escape(shown, sizeof shown, cli_text(args, OPT_IMAGE));
+        cli_text_escape(shown, sizeof shown, query_image(args));
         return cli_fail(args->verb, CLI_OVER_BUDGET, "--image %s: %s", shown, err.message);
     }
     if (status != MR_OK)

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* STORE: a name on the command line, else $MILLRACE_STORE. */
+/* STORE: a name on the command line, else $MILLRACE_STORE, else the configured store. */
 #include "storearg.h"
-
-#include <stdlib.h>
 
 #include "console.h"
 
 int cli_store_open(const struct cli_args *args, size_t first, mr_store **out, size_t *used)
 {
-    const char *spec = args->n_names > first ? args->names[first] : getenv("MILLRACE_STORE");
+    const char *spec = args->n_names > first ? args->names[first] : args->store;
     mr_store_options options;
     mr_error err = {0};
     mr_status status;
@@ -26,4 +24,10 @@ int cli_store_open(const struct cli_args *args, size_t first, mr_store **out, si
     if (status == MR_E_NOT_FOUND)
         return cli_fail(args->verb, CLI_ENVIRONMENT, "%s", err.message);
     return status == MR_OK ? CLI_OK : cli_fail_error(args->verb, status, &err);
+}
+
+bool cli_has_query(const struct cli_args *args)
+{
+    return args->verb->bit == VERB_SEARCH && args->n_names > 0 && !cli_given(args, OPT_IMAGE) &&
+           !cli_given(args, OPT_ID) && !cli_given(args, OPT_VECTOR);
 }

@@ -10,7 +10,7 @@ set -eu
 [ "${DEPS:-}" = skip ] && exit 0
 
 build='gcc libc6-dev pkg-config meson ninja-build libjpeg-dev libspng-dev libwebp-dev libsqlite3-dev
-       libjansson-dev nettle-dev libseccomp-dev'
+       libjansson-dev libyaml-dev nettle-dev libseccomp-dev'
 photos='mate-backgrounds plasma-workspace-wallpapers'
 # The pinned Pillow needs Python 3.11; where the system's python3 is older, 3.11 stands beside it.
 if [ -x /usr/bin/python3 ] && ! /usr/bin/python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then

@@ -84,6 +84,9 @@ def texts():
     yield "list0.txt", b"photos/a.jpg\0b.png\0"
     yield "plan.txt", b"resize=shortest\nresize_width=224\nfilter=bicubic\nmean=0.48145466,0.4578275,0.40821073\n"
     yield "object.json", b'{"a":1,"b":[true,null,"\\u00e9"],"c":{"d":-1.5e3}}'
+    yield "config.yaml", (b"triton:\n  url: a:1\n  model_version: '1'\nmilvus: {port: 19530, M: 8}\npreprocess:\n  mean: [0.5, .5, 1]\n"
+                          b"collections:\n- name: a\n  schema:\n    fields:\n    - {name: id, type: INT64, auto_id: true}\n"
+                          b"  search_params: &a\n    x: [1, ~]\nlog_level: \"INFO\\x41\"\n")
     yield "size.txt", b"512M"
     yield "time.txt", b"250ms"
     yield "utf8.txt", "é漢😀".encode()

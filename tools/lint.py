@@ -33,6 +33,7 @@ MAY_INCLUDE = {
     "stream": {"plan", "source", "fetch", "ring", "proc"},
     "embed": {"plan"},
     "store": {"plan", "fetch"},  # fetch.h says what the version of an object is
+    "config": {"plan"},
     "pipeline": {"plan", "source", "fetch", "proc", "stream", "embed", "store"},
 }
 # folders that see only include/millrace, and their own headers

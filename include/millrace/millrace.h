@@ -3,6 +3,7 @@
 #ifndef MILLRACE_MILLRACE_H
 #define MILLRACE_MILLRACE_H
 
+#include "millrace/config.h"
 #include "millrace/doctor.h"
 #include "millrace/embed.h"
 #include "millrace/log.h"

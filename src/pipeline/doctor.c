@@ -15,6 +15,7 @@
 #include <spng.h>
 #include <sqlite3.h>
 #include <webp/decode.h>
+#include <yaml.h>
 
 #include "base/machine.h"
 #include "base/text.h"
@@ -57,6 +58,7 @@ static void list_libraries(mr_doctor *out)
     add_part(out->libraries, &out->n_libraries, "jansson", jansson_version_str());
     (void)snprintf(text, sizeof text, "%d.%d", nettle_version_major(), nettle_version_minor());
     add_part(out->libraries, &out->n_libraries, "nettle", text);
+    add_part(out->libraries, &out->n_libraries, "libyaml", yaml_get_version_string());
     /* linked by the worker only: the version that it was built against */
     add_part(out->libraries, &out->n_libraries, "libseccomp",
              TEXT_OF(SCMP_VER_MAJOR) "." TEXT_OF(SCMP_VER_MINOR) "." TEXT_OF(SCMP_VER_MICRO));
