@@ -187,8 +187,12 @@ static mr_status take_transparency(header *hd, const mr__png_chunk *chunk)
     if (pic->mode != MR__MODE_P && chunk->n < least)
         return fail(hd, MR_CODE_CORRUPT, "tRNS is too short");
     pic->has_transparency = true;
-    if (pic->mode != MR__MODE_P)
+    if (pic->mode != MR__MODE_P) {
+        pic->palette.has_key = true;
+        for (size_t i = 0; i < least / 2; i++)
+            pic->palette.key[i] = chunk->data[2 * i + 1];
         return MR_OK;
+    }
     pic->palette.has_alpha = true;
     memset(pic->palette.alpha, 255, sizeof(pic->palette.alpha));
     if (chunk->n > 0)

@@ -60,6 +60,23 @@ static void grey_of_la_white(const mr__palette *p, const uint8_t *in, uint32_t n
         out[i] = on_white(in[2 * (size_t)i], in[2 * (size_t)i + 1]);
 }
 
+/* convert("RGBA") makes the one transparent colour transparent; on white it becomes white. */
+static void grey_of_key_white(const mr__palette *p, const uint8_t *in, uint32_t n, uint8_t *out)
+{
+    for (uint32_t i = 0; i < n; i++)
+        out[i] = in[i] == p->key[0] ? 255 : in[i];
+}
+
+static void rgb_of_key_white(const mr__palette *p, const uint8_t *in, uint32_t n, uint8_t *out)
+{
+    for (size_t i = 0; i < (size_t)n * 3; i += 3) {
+        bool clear = memcmp(in + i, p->key, 3) == 0;
+
+        for (size_t c = i; c < i + 3; c++)
+            out[c] = clear ? 255 : in[c];
+    }
+}
+
 static void la_premultiplied(const mr__palette *p, const uint8_t *in, uint32_t n, uint8_t *out)
 {
     (void)p;
@@ -311,21 +328,22 @@ static void rules_last(mr__mode mode, bool white, bool blended, mr__colour *out)
 mr_status mr__colour_rules(const mr__plan_spec *spec, const mr__picture *picture, bool resized,
                            mr__colour *out, mr_error *err)
 {
-    bool white = spec->alpha == MR__ALPHA_WHITE;
+    bool white = spec->alpha == MR__ALPHA_WHITE, keyed;
     mr__mode mode = picture->mode;
 
     *out = (mr__colour){.filter = spec->filter};
     if ((unsigned)mode > MR__MODE_I16)
         return mr__error_set(err, MR_E_INTERNAL, "a picture of mode %u", (unsigned)mode);
-    /* one transparent colour of a picture without alpha: its value is not known here */
-    if (white && picture->has_transparency &&
-        (mode == MR__MODE_1 || mode == MR__MODE_L || mode == MR__MODE_RGB || mode == MR__MODE_I16))
+    keyed = white && picture->palette.has_key;
+    if (keyed && (spec->colour_order == MR__RGB_LAST || mode == MR__MODE_I16))
         return mr__error_item(err, MR_STAGE_TRANSFORM, MR_CODE_UNSUPPORTED_VARIANT,
                               "a transparent colour (tRNS) without an alpha channel, on white");
     if (spec->colour_order == MR__RGB_FIRST)
         rules_first(mode, white, out);
     else
         rules_last(mode, white, resized && spec->filter != MR__FILTER_NEAREST, out);
+    if (keyed)
+        out->in = mode == MR__MODE_RGB ? rgb_of_key_white : grey_of_key_white;
     if (out->wide && resized && spec->filter == MR__FILTER_NEAREST)
         return mr__error_item(err, MR_STAGE_TRANSFORM, MR_CODE_UNSUPPORTED_VARIANT,
                               "16-bit grey resized by nearest before RGB");

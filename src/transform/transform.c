@@ -281,7 +281,7 @@ mr_status mr__transform_begin(mr__transform *transform, const mr__picture *pictu
         return mr__error_no_memory(err, "resize weights");
     mr__resizer_init(&transform->resizer, &transform->job.resize, transform->kernels, h, v,
                      transform->scratch);
-    if (picture->mode == MR__MODE_P)
+    if (picture->mode == MR__MODE_P || picture->palette.has_key)
         transform->palette = picture->palette;
     transform->dst = dst;
     transform->columns_x0 = transform->job.region.x0;

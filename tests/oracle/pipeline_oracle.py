@@ -25,7 +25,7 @@ TRANSFORMERS = "openai/clip-vit-base-patch32@transformers"
 MEAN = np.array([0.48145466, 0.4578275, 0.40821073], np.float32)
 STD = np.array([0.26862954, 0.26130258, 0.27577711], np.float32)
 # refused by name, never approximated: which of the made pictures, and by which preset
-REFUSED = {TRANSFORMERS: {"trns-key-rgb.png", "trns-key-l.png"}, OPENCLIP: set()}
+REFUSED = {TRANSFORMERS: {"trns-key-I16.png"}, OPENCLIP: set()}
 
 ImageFile.MAXBLOCK = 1 << 20
 warnings.simplefilter("ignore")
@@ -115,8 +115,14 @@ def make(folder):
         exif = Image.Exif()
         exif[0x0112] = orientation
         picture("RGB", 330, 250, orientation).save(folder / f"exif-{orientation}.jpg", exif=exif)
-    picture("RGB", 300, 260, 3).save(folder / "trns-key-rgb.png", transparency=(1, 2, 3))
-    picture("L", 300, 260, 3).save(folder / "trns-key-l.png", transparency=128)
+    # few levels, so that the transparent colour is really there, and often
+    for mode, key in (("RGB", (96, 96, 96)), ("L", 128), ("L", 96), ("1", 0), ("1", 1)):
+        coarse = picture(mode, 300, 260, 3)
+        if mode != "1":
+            coarse = coarse.point(lambda v: v & 0xE0)
+        name = f"trns-key-{mode}-{key if isinstance(key, int) else key[0]}.png"
+        coarse.save(folder / name, transparency=key)
+    picture("I;16", 300, 260, 3).save(folder / "trns-key-I16.png", transparency=7)
 
 
 # ---- the comparison ----

@@ -196,9 +196,8 @@ static void test_refusals(void **state)
     mr__transform *t = open_spec(&last);
 
     (void)state;
-    p.has_transparency = true;
-    refuse(&white, &p, MR_CODE_UNSUPPORTED_VARIANT);
-    p.mode = MR__MODE_L;
+    p = picture_of(MR__MODE_I16, 50, 40);
+    p.has_transparency = p.palette.has_key = true;
     refuse(&white, &p, MR_CODE_UNSUPPORTED_VARIANT);
     p = picture_of(MR__MODE_I16, 50, 40);
     last.filter = MR__FILTER_NEAREST;
