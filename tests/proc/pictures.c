@@ -176,6 +176,18 @@ void taken_add(taken *t, const mr_batch *batch)
     }
 }
 
+mr_status taken_drain(taken *t, mr_stream *stream, mr_error *err)
+{
+    mr_batch *batch;
+    mr_status s;
+
+    while ((s = mr_stream_next(stream, -1, &batch, err)) == MR_OK) {
+        taken_add(t, batch);
+        mr_batch_release(&batch);
+    }
+    return s;
+}
+
 size_t open_files(void)
 {
     DIR *dir = opendir("/proc/self/fd");

@@ -54,6 +54,9 @@ void taken_fini(taken *t);
 /* Notes what a batch holds. */
 void taken_add(taken *t, const mr_batch *batch);
 
+/* Takes and notes every batch that is left; the status that ended it (MR_EOF if all went well). */
+mr_status taken_drain(taken *t, mr_stream *stream, mr_error *err);
+
 /* Number of open descriptors of this process. */
 size_t open_files(void);
 

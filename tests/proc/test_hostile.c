@@ -20,9 +20,7 @@ static void run_with_liars(bool unordered, uint32_t workers)
     mr_stream_options options;
     mr_stream *stream = NULL;
     mr_plan *plan = NULL;
-    mr_batch *batch;
     mr_error err = {0};
-    mr_status s;
     taken t;
     size_t i;
 
@@ -35,11 +33,7 @@ static void run_with_liars(bool unordered, uint32_t workers)
     assert_int_equal(mr_plan_open("millrace/builtin", &plan, &err), MR_OK);
     assert_int_equal(mr_stream_open(source, plan, NULL, &options, &stream, &err), MR_OK);
     taken_init(&t, 60);
-    while ((s = mr_stream_next(stream, -1, &batch, &err)) == MR_OK) {
-        taken_add(&t, batch);
-        mr_batch_release(&batch);
-    }
-    assert_int_equal(s, MR_EOF);
+    assert_int_equal(taken_drain(&t, stream, &err), MR_EOF);
     for (i = 0; i < 60; i++) {
         assert_int_equal(t.times[i], 1);
         assert_true(t.hash[i] != 0 || (t.code[i] > MR_CODE_NONE && t.code[i] < MR_CODE_COUNT));

@@ -22,9 +22,7 @@ static void run(uint32_t unit_items, bool unordered, size_t total)
     mr_pool *pool = NULL;
     mr_stream *stream = NULL;
     mr_plan *plan = NULL;
-    mr_batch *batch;
     mr_error err = {0};
-    mr_status s;
     taken t;
     size_t i;
 
@@ -39,11 +37,7 @@ static void run(uint32_t unit_items, bool unordered, size_t total)
     assert_int_equal(mr_stream_open(source, plan, pool, &options, &stream, &err), MR_OK);
     assert_ptr_equal(mr_stream_pool(stream), pool);
     taken_init(&t, total);
-    while ((s = mr_stream_next(stream, -1, &batch, &err)) == MR_OK) {
-        taken_add(&t, batch);
-        mr_batch_release(&batch);
-    }
-    assert_int_equal(s, MR_EOF);
+    assert_int_equal(taken_drain(&t, stream, &err), MR_EOF);
     for (i = 0; i < total; i++) {
         assert_int_equal(t.times[i], 1);
         assert_int_equal(t.hash[i] != 0, i % 11 != 10);
