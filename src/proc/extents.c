@@ -93,3 +93,12 @@ void mr__extents_give(mr__extents *extents, uint64_t offset, uint64_t bytes)
     extents->n_taken--;
     mr__extents_add(extents, offset, bytes);
 }
+
+void mr__extents_trim(mr__extents *extents, uint64_t offset, uint64_t had, uint64_t kept)
+{
+    uint64_t keep = rounded(extents, kept > 0 ? kept : 1);
+    uint64_t have = rounded(extents, had > 0 ? had : 1);
+
+    if (keep < have)
+        mr__extents_add(extents, offset + keep, have - keep);
+}

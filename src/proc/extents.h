@@ -41,4 +41,7 @@ bool mr__extents_take(mr__extents *extents, uint64_t bytes, uint64_t *offset);
 /* Gives back what `take` gave for the same number of bytes. */
 void mr__extents_give(mr__extents *extents, uint64_t offset, uint64_t bytes);
 
+/* Gives back the end of what `take` gave for `had` bytes: it is then as if taken for `kept`. */
+void mr__extents_trim(mr__extents *extents, uint64_t offset, uint64_t had, uint64_t kept);
+
 #endif

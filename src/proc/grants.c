@@ -82,9 +82,44 @@ void mr__grants_answer(mr_pool *pool)
     }
 }
 
+/* Memory that became free: what the host waits for comes first. */
+static void free_bytes(mr_pool *pool, uint64_t bytes)
+{
+    uint64_t paid = bytes < pool->grant_owed ? bytes : pool->grant_owed;
+
+    pool->grant_free += bytes - paid;
+    pool->grant_owed -= paid;
+    if (paid > 0 && pool->grant_owed == 0)
+        (void)pthread_cond_broadcast(&pool->slab_changed);
+}
+
 void mr__grants_end(mr_pool *pool, mr__worker *worker)
 {
-    pool->grant_free += worker->granted;
+    free_bytes(pool, worker->granted);
     worker->granted = 0;
     worker->need_bytes = 0;
+}
+
+bool mr__grants_take(mr_pool *pool, uint64_t bytes)
+{
+    uint64_t free_now = bytes < pool->grant_free ? bytes : pool->grant_free;
+    uint32_t i;
+
+    if (bytes > pool->grant_total)
+        return false;
+    pool->grant_total -= bytes;
+    pool->grant_free -= free_now;
+    pool->grant_owed += bytes - free_now;
+    for (i = 0; i < pool->n_workers; i++)
+        if (pool->workers[i].need_bytes > pool->grant_total)
+            answer(&pool->workers[i], MR__GRANT_REFUSED);
+    return true;
+}
+
+void mr__grants_give(mr_pool *pool, uint64_t bytes)
+{
+    pool->grant_total += bytes;
+    free_bytes(pool, bytes);
+    if (bytes > 0)
+        mr__grants_answer(pool);
 }

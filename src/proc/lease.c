@@ -121,6 +121,12 @@ void mr__pool_slab_give(mr_pool *pool, uint64_t offset, uint64_t bytes)
     (void)pthread_cond_broadcast(&pool->slab_changed);
 }
 
+void mr__pool_slab_trim(mr_pool *pool, uint64_t offset, uint64_t had, uint64_t kept)
+{
+    mr__extents_trim(&pool->slab, offset, had, kept);
+    (void)pthread_cond_broadcast(&pool->slab_changed);
+}
+
 void mr__pool_slots_reserved(mr_pool *pool, uint64_t end)
 {
     pool->slots_reserved = end;

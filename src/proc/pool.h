@@ -103,6 +103,7 @@ struct mr_pool {
     mr__unit_answer answer; /* scratch of collect */
 
     uint64_t grant_total, grant_free;
+    uint64_t grant_owed; /* to the host: what decodes give back goes there first */
     struct {
         uint32_t users;
         uint32_t version;
@@ -156,6 +157,8 @@ size_t mr__pool_cancel(mr_pool *pool, const void *owner, mr__task_list *cancelle
  */
 bool mr__pool_slab_take(mr_pool *pool, uint64_t bytes, const bool *stop, uint64_t *offset);
 void mr__pool_slab_give(mr_pool *pool, uint64_t offset, uint64_t bytes);
+/* Of `had` bytes that were taken only the first `kept` are needed. */
+void mr__pool_slab_trim(mr_pool *pool, uint64_t offset, uint64_t had, uint64_t kept);
 /* A part of the slab that has memory now. */
 void mr__pool_slab_add(mr_pool *pool, uint64_t offset, uint64_t bytes);
 
@@ -182,6 +185,12 @@ void mr__grants_look(mr_pool *pool, mr__worker *worker);
 void mr__grants_answer(mr_pool *pool);
 /* grants.c: the worker's decode is over, or the worker is gone. */
 void mr__grants_end(mr_pool *pool, mr__worker *worker);
+/* grants.c: the host itself takes memory that decodes could be granted, at once or, by
+ * `grant_owed`, as they end (waits go by `slab_changed`); false if there is less. And gives it
+ * back.
+ */
+bool mr__grants_take(mr_pool *pool, uint64_t bytes);
+void mr__grants_give(mr_pool *pool, uint64_t bytes);
 
 /*
  * reserve.c: the thread that gives the input slab its memory, part by part, while workers start and

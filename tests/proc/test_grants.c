@@ -128,10 +128,43 @@ static void test_asking_anew_while_waiting(void **state)
     pool_free(pool);
 }
 
+/* The host takes memory too: at once what is free, the rest as decodes end; who can then never be
+ * served is told so. */
+static void test_host_takes_its_share(void **state)
+{
+    mr_pool *pool = pool_of(3);
+    uint32_t i;
+
+    (void)state;
+    pthread_cond_init(&pool->slab_changed, NULL);
+    for (i = 0; i < 3; i++)
+        give_unit(&pool->workers[i], 0);
+    assert_false(mr__grants_take(pool, TOTAL + 1));
+    assert_int_equal(pool->grant_total, TOTAL);
+    assert_int_equal(ask(pool, 0, 1, 700), MR__GRANT_GRANTED);
+    assert_int_equal(ask(pool, 1, 1, 900), MR__GRANT_PENDING);
+    assert_true(mr__grants_take(pool, 400));
+    assert_int_equal(mr__need_answer(pool->workers[1].control, 1), MR__GRANT_REFUSED);
+    assert_int_equal(pool->grant_owed, 100);
+    assert_int_equal(ask(pool, 2, 1, 600), MR__GRANT_PENDING);
+    mr__grants_end(pool, &pool->workers[0]);
+    mr__grants_answer(pool);
+    assert_int_equal(pool->grant_owed, 0);
+    assert_int_equal(mr__need_answer(pool->workers[2].control, 1), MR__GRANT_GRANTED);
+    assert_int_equal(pool->grant_free, 0);
+    mr__grants_give(pool, 400);
+    mr__grants_end(pool, &pool->workers[2]);
+    assert_int_equal(pool->grant_free, TOTAL);
+    assert_int_equal(pool->grant_total, TOTAL);
+    pthread_cond_destroy(&pool->slab_changed);
+    pool_free(pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_granted_waited_for_and_refused),
+        cmocka_unit_test(test_host_takes_its_share),
         cmocka_unit_test(test_no_memory_without_a_unit),
         cmocka_unit_test(test_asking_does_not_put_the_deadline_off),
         cmocka_unit_test(test_asking_anew_while_waiting),

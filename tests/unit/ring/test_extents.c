@@ -121,10 +121,38 @@ static void test_too_much(void **state)
     mr__extents_fini(&extents);
 }
 
+/* What is kept of a larger taking is all that is taken, and can be given back as such. */
+static void test_trim(void **state)
+{
+    mr__extents extents;
+    uint64_t first, second, third;
+
+    (void)state;
+    assert_int_equal(mr__extents_init(&extents, UNIT * 10, UNIT, 4, NULL), MR_OK);
+    mr__extents_add(&extents, 0, UNIT * 10);
+    assert_true(mr__extents_take(&extents, UNIT * 8, &first));
+    assert_true(mr__extents_take(&extents, UNIT, &second));
+    mr__extents_trim(&extents, first, UNIT * 8, UNIT * 8 - UNIT + 1); /* the same when rounded */
+    assert_int_equal(extents.in_use, UNIT * 9);
+    mr__extents_trim(&extents, first, UNIT * 8, UNIT + 1);
+    assert_int_equal(extents.in_use, UNIT * 3);
+    assert_true(mr__extents_take(&extents, UNIT * 6, &third));
+    assert_int_equal(third, first + UNIT * 2);
+    mr__extents_trim(&extents, third, UNIT * 6, 0); /* nothing is one unit, as for take and give */
+    mr__extents_give(&extents, third, 0);
+    mr__extents_give(&extents, first, UNIT + 1);
+    mr__extents_give(&extents, second, UNIT);
+    assert_int_equal(extents.in_use, 0);
+    assert_int_equal(extents.n_free, 1);
+    assert_int_equal(extents.n_taken, 0);
+    mr__extents_fini(&extents);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random),
+        cmocka_unit_test(test_trim),
         cmocka_unit_test(test_too_much),
     };
 
