@@ -126,6 +126,14 @@ static uint64_t number_of(const struct cli_args *args, const struct effective *e
         return e->source.follow;
     case OPT_NUL:
         return e->source.nul_separated;
+    case OPT_ALLOW_PRIVATE:
+        return stream->allow_private;
+    case OPT_FETCH_THREADS:
+        return stream->fetch_threads;
+    case OPT_FETCH_TIMEOUT:
+        return stream->fetch_timeout_ms;
+    case OPT_FETCH_IDLE:
+        return stream->fetch_idle_ms;
     case OPT_WORKERS:
         return stream->pool.workers;
     case OPT_BATCH:

@@ -62,6 +62,15 @@ const struct cli_option cli_options[OPT_COUNT] = {
                     "directories: follow symbolic links found inside"},
     [OPT_NUL] = {"null", '0', KIND_FLAG, GROUP_SOURCE, WORKING, NULL, NULL, 0, 0,
                  "lists and stdin: names end with NUL, not newline"},
+    [OPT_ALLOW_PRIVATE] = {"allow-private", 0, KIND_FLAG, GROUP_SOURCE, WORKING, NULL, NULL, 0, 0,
+                           "URLs: also addresses that are not public (this machine, its network)"},
+    [OPT_FETCH_TIMEOUT] = {"fetch-timeout", 0, KIND_TIME, GROUP_SOURCE, WORKING, "TIME", NULL, 1,
+                           3600000,
+                           "deadline of one URL, with redirects and attempts, 1ms..1h (default: "
+                           "60s)"},
+    [OPT_FETCH_IDLE] = {"fetch-idle", 0, KIND_TIME, GROUP_SOURCE, WORKING, "TIME", NULL, 1, 3600000,
+                        "URLs: to connect, and that a server may say nothing, 1ms..1h (default: "
+                        "10s)"},
 
     [OPT_ERROR_BUDGET] = {"error-budget", 0, KIND_BUDGET, GROUP_BAD, RUNS, "1%|N|none", NULL, 0, 0,
                           "bad items that still make a success; N stops the run after more "
@@ -87,6 +96,8 @@ const struct cli_option cli_options[OPT_COUNT] = {
                     UINT64_C(1) << 50, "budget for host and workers together (default: 512M)"},
     [OPT_UNORDERED] = {"unordered", 0, KIND_FLAG, GROUP_SPEED, RUNS, NULL, NULL, 0, 0,
                        "deliver batches as they complete, not in the order of the source"},
+    [OPT_FETCH_THREADS] = {"fetch-threads", 0, KIND_AUTO, GROUP_SPEED, WORKING, "N|auto", NULL, 1,
+                           64, "files or URLs read at once (default: auto, 2 files or 32 URLs)"},
 
     [OPT_JSON] = {"json", 0, KIND_FLAG, GROUP_OUTPUT, VERB_ALL, NULL, NULL, 0, 0,
                   "the result as JSON, one object a line"},

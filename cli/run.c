@@ -32,6 +32,10 @@ void cli_stream_options(const struct cli_args *args, mr_stream_options *out)
     out->batch_wait_ms = (uint32_t)cli_number(args, OPT_BATCH_WAIT, out->batch_wait_ms);
     out->max_pixels = cli_number(args, OPT_MAX_PIXELS, out->max_pixels);
     out->max_bytes = cli_number(args, OPT_MAX_BYTES, out->max_bytes);
+    out->fetch_threads = (uint32_t)cli_number(args, OPT_FETCH_THREADS, out->fetch_threads);
+    out->allow_private = cli_given(args, OPT_ALLOW_PRIVATE);
+    out->fetch_timeout_ms = (uint32_t)cli_number(args, OPT_FETCH_TIMEOUT, out->fetch_timeout_ms);
+    out->fetch_idle_ms = (uint32_t)cli_number(args, OPT_FETCH_IDLE, out->fetch_idle_ms);
     out->unordered = cli_given(args, OPT_UNORDERED);
     out->pool.workers = (uint32_t)cli_number(args, OPT_WORKERS, out->pool.workers);
     out->pool.memory_bytes = cli_number(args, OPT_MEMORY, out->pool.memory_bytes);
@@ -144,7 +148,8 @@ int cli_run(const struct cli_args *args, const struct cli_run *run)
     mr_status status;
 
     if (args->n_names == 0)
-        return cli_usage(args->verb, "no SOURCE: a file, a directory, @list.txt, or - for stdin");
+        return cli_usage(args->verb,
+                         "no SOURCE: a file, a directory, a URL, @list.txt, or - for stdin");
     cli_pipeline_options(args, run, &options);
     cli_source_options(args, &source_options);
     status = cli_plan_argument(cli_text(args, OPT_PLAN), &plan_text, &err);

@@ -19,6 +19,7 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "pipeline/run.h"
+#include "stream/fetching.h"
 
 void mr_pipeline_options_init(mr_pipeline_options *options)
 {
@@ -92,6 +93,7 @@ static mr_status open_store(mr_pipeline *p, const mr_pipeline_options *options, 
 static mr_status open_admission(mr_pipeline *p, const mr_pipeline_options *options, mr_error *err)
 {
     bool ledger = !options->no_ledger && mr__store_has_ledger(p->store);
+    mr__fetch_options fetch;
     mr__admit_options admit = {
         .source = p->source,
         .store = ledger ? p->store : NULL,
@@ -99,8 +101,14 @@ static mr_status open_admission(mr_pipeline *p, const mr_pipeline_options *optio
         .refresh = options->refresh,
         .ids = MR__ADMIT_IDS,
     };
-    mr_status status = mr__admit_init(&p->admit, &admit, err);
+    mr_status status;
 
+    mr__stream_fetch_options(&options->stream, &fetch);
+    fetch.concurrency = 1; /* the feeder's thread asks, one item after the other */
+    status = mr__fetch_context_open(&fetch, &p->fetch, err);
+    admit.fetch = p->fetch;
+    if (status == MR_OK)
+        status = mr__admit_init(&p->admit, &admit, err);
     if (status == MR_OK)
         status = mr_source_from_callback(mr__admit_next, mr__admit_stop, NULL, &p->admit,
                                          &p->admitted, err);
@@ -137,7 +145,6 @@ mr_status mr_pipeline_open(mr_source *source, const mr_pipeline_options *options
     p->progress = options->progress;
     p->progress_cookie = options->progress_cookie;
     p->logger = options->stream.pool.logger;
-    p->fetchers = options->stream.fetch_threads ? options->stream.fetch_threads : 2;
     p->opened_ns = mr__clock_ns();
     p->process_start_ms = mr__process_start_ms();
     mr__tally_init(&p->tally);
@@ -276,6 +283,7 @@ void mr_pipeline_close(mr_pipeline **pipeline)
         mr_stream_close(&p->stream);
     mr_source_close(&p->admitted);
     mr__admit_fini(&p->admit);
+    mr__fetch_context_close(&p->fetch);
     mr__choice_close(&p->choice);
     if (p->store)
         mr_store_close(&p->store);

@@ -12,10 +12,15 @@
 #include "proc/thread.h"
 #include "stream/stream.h"
 
+#define TIMEOUT_MAX_MS 3600000
+
 void mr_stream_options_init(mr_stream_options *options)
 {
-    *options =
-        (mr_stream_options){.batch = 32, .batch_wait_ms = 1000, .max_pixels = UINT64_C(178956970)};
+    *options = (mr_stream_options){.batch = 32,
+                                   .batch_wait_ms = 1000,
+                                   .max_pixels = UINT64_C(178956970),
+                                   .fetch_timeout_ms = 60000,
+                                   .fetch_idle_ms = 10000};
     mr_pool_options_init(&options->pool);
 }
 
@@ -30,6 +35,10 @@ static mr_status check_options(mr_stream_options *options, mr_error *err)
     if (options->fetch_threads > MR__FETCHERS_MAX)
         return mr__error_set(err, MR_E_INVALID, "fetch threads: %u, at most %d",
                              options->fetch_threads, MR__FETCHERS_MAX);
+    if (options->fetch_timeout_ms == 0 || options->fetch_timeout_ms > TIMEOUT_MAX_MS ||
+        options->fetch_idle_ms == 0 || options->fetch_idle_ms > TIMEOUT_MAX_MS)
+        return mr__error_set(err, MR_E_INVALID, "fetch timeouts: %u and %u ms, 1 to %d",
+                             options->fetch_timeout_ms, options->fetch_idle_ms, TIMEOUT_MAX_MS);
     if (options->fetch_threads == 0)
         options->fetch_threads = 2;
     return MR_OK;
@@ -150,6 +159,28 @@ static mr_status allocate(mr_stream *stream, mr_error *err)
     return MR_OK;
 }
 
+void mr__stream_fetch_options(const mr_stream_options *options, mr__fetch_options *out)
+{
+    *out = (mr__fetch_options){
+        .allow_private = options->allow_private,
+        .concurrency = options->fetch_threads > 2 ? options->fetch_threads : MR__FETCHERS_URL,
+        .timeout_ms = options->fetch_timeout_ms,
+        .idle_ms = options->fetch_idle_ms,
+        .max_bytes = options->max_bytes,
+    };
+}
+
+static mr_status open_fetching(mr_stream *stream, mr_error *err)
+{
+    uint64_t slab = stream->pool->slab_area.bytes;
+    mr__fetch_options options;
+
+    if (stream->options.max_bytes == 0 || stream->options.max_bytes > slab)
+        stream->options.max_bytes = slab;
+    mr__stream_fetch_options(&stream->options, &options);
+    return mr__fetch_context_open(&options, &stream->fetch_context, err);
+}
+
 static mr_status start_threads(mr_stream *stream, mr_error *err)
 {
     mr_status s = MR_OK;
@@ -193,6 +224,7 @@ mr_status mr_stream_open(mr_source *source, const mr_plan *plan, mr_pool *pool,
     mr__cond_init(&stream->room);
     mr__cond_init(&stream->fetch);
     mr__cond_init(&stream->ready);
+    stream->fetchers_grow = options->fetch_threads == 0;
     s = check_options(&stream->options, err);
     if (s == MR_OK)
         s = mr__plan_copy(plan, &stream->plan, err);
@@ -202,10 +234,9 @@ mr_status mr_stream_open(mr_source *source, const mr_plan *plan, mr_pool *pool,
         s = join_pool(stream, pool, err);
     if (s == MR_OK)
         s = allocate(stream, err);
+    if (s == MR_OK)
+        s = open_fetching(stream, err);
     if (s == MR_OK) {
-        uint64_t slab = stream->pool->slab_area.bytes;
-        if (stream->options.max_bytes == 0 || stream->options.max_bytes > slab)
-            stream->options.max_bytes = slab;
         mr__pool_lock(stream->pool);
         mr__pool_alarm_add(stream->pool, &stream->age);
         mr__pool_unlock(stream->pool);
@@ -347,6 +378,7 @@ void mr_stream_stats_get(mr_stream *stream, mr_stream_stats *out)
 {
     mr__pool_lock(stream->pool);
     *out = stream->stats;
+    out->fetch_threads = stream->n_fetchers;
     mr__pool_unlock(stream->pool);
     out->seconds = (double)(mr__clock_ns() - stream->opened_ns) * 1e-9;
 }
@@ -368,6 +400,8 @@ static void halt(mr_stream *stream)
     (void)pthread_cond_broadcast(&stream->fetch);
     (void)pthread_cond_broadcast(&stream->pool->slab_changed);
     mr__pool_unlock(stream->pool);
+    if (stream->fetch_context)
+        mr__fetch_context_interrupt(stream->fetch_context);
     if (stream->feeder_runs) {
         mr_source_interrupt(stream->source);
         (void)pthread_join(stream->feeder, NULL);
@@ -387,6 +421,7 @@ static void halt(mr_stream *stream)
                                stream->entries[i].n_bytes);
     if (stream->has_slots)
         mr__extents_give(&stream->pool->slots, stream->slots_offset, stream->slots_bytes);
+    mr__grants_give(stream->pool, stream->http_bytes);
     if (stream->has_plan)
         mr__pool_plan_put(stream->pool, stream->plan_cell);
     mr__pool_unlock(stream->pool);
@@ -402,6 +437,7 @@ void mr_stream_close(mr_stream **handle)
         return;
     if (stream->pool)
         halt(stream);
+    mr__fetch_context_close(&stream->fetch_context);
     if (stream->owns_pool)
         mr_pool_close(&stream->pool);
     for (i = 0; stream->batches && i < stream->options.slots; i++) {

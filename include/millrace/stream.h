@@ -90,12 +90,17 @@ typedef struct mr_stream_options {
     uint32_t batch_wait_ms; /**< a partial batch leaves after this long; 0: only when full; default
                                1000 */
     uint32_t slots; /**< batches in flight, 2..64; default 0: 4, fewer if the budget is small */
-    uint32_t fetch_threads; /**< 1..64; default 0: 2 */
+    uint32_t fetch_threads; /**< 1..64; default 0: 2, and 32 once the source names URLs */
     uint64_t max_pixels;    /**< width times height of one picture; default 178956970 */
     uint64_t max_bytes;     /**< encoded size of one picture; default 0: half the input slab */
     bool unordered; /**< deliver batches as they complete; default false: in order of the source */
-    mr_pool_options pool; /**< for the stream's own pool; ignored if one is given */
-    unsigned char reserved[64];
+    mr_pool_options pool;      /**< for the stream's own pool; ignored if one is given */
+    bool allow_private;        /**< URLs: also addresses that are not public; default false */
+    uint32_t fetch_timeout_ms; /**< of one URL, with redirects and attempts; 1..3600000; default
+                                  60000 */
+    uint32_t fetch_idle_ms; /**< to connect, and that a server may say nothing; 1..3600000; default
+                               10000 */
+    unsigned char reserved[48];
 } mr_stream_options;
 
 /** Fills in the defaults. The single source of them. */
@@ -183,6 +188,7 @@ typedef struct mr_stream_stats {
     double worker_busy_s;   /**< summed over workers */
     double seconds;         /**< since open */
     uint64_t copied_bytes;  /**< tensor bytes moved by the host to close holes of failed items */
+    uint32_t fetch_threads; /**< at work now */
 } mr_stream_stats;
 
 /** Reads the figures. Any thread. */

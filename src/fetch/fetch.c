@@ -8,6 +8,7 @@
 
 static const mr__fetch_ops *const registry[] = {
     &mr__fetch_file,
+    &mr__fetch_http,
 };
 
 /* NULL and an error if there is none. */
@@ -32,24 +33,31 @@ bool mr__version_equal(const mr__version *a, const mr__version *b)
            a->mtime_ns == b->mtime_ns;
 }
 
-mr_status mr__fetch_stat(const char *locator, mr__version *out, mr_error *err)
+bool mr__fetch_is_remote(const char *locator)
+{
+    return mr__fetch_http.takes(locator);
+}
+
+mr_status mr__fetch_stat(mr__fetch_context *context, const char *locator, mr__version *out,
+                         mr_error *err)
 {
     const mr__fetch_ops *ops = find(locator, err);
 
-    return ops ? ops->stat(locator, out, err) : MR_E_ITEM;
+    return ops ? ops->stat(context, locator, out, err) : MR_E_ITEM;
 }
 
-mr_status mr__fetch_open(const char *locator, mr__version *version, mr__fetch **out, mr_error *err)
+mr_status mr__fetch_open(mr__fetch_context *context, const char *locator, mr__version *version,
+                         mr__fetch **out, mr_error *err)
 {
     const mr__fetch_ops *ops = find(locator, err);
 
     *out = NULL;
-    return ops ? ops->open(locator, version, out, err) : MR_E_ITEM;
+    return ops ? ops->open(context, locator, version, out, err) : MR_E_ITEM;
 }
 
-mr_status mr__fetch_read(mr__fetch *fetch, void *dst, size_t size, mr_error *err)
+mr_status mr__fetch_read(mr__fetch *fetch, void *dst, size_t size, size_t *got, mr_error *err)
 {
-    return fetch->ops->read(fetch, dst, size, err);
+    return fetch->ops->read(fetch, dst, size, got, err);
 }
 
 void mr__fetch_close(mr__fetch **fetch)

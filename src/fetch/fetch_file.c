@@ -81,11 +81,13 @@ static void set_version(mr__version *out, const struct stat *st)
     };
 }
 
-static mr_status file_stat(const char *locator, mr__version *out, mr_error *err)
+static mr_status file_stat(mr__fetch_context *context, const char *locator, mr__version *out,
+                           mr_error *err)
 {
     struct stat st;
     mr_status status;
 
+    (void)context;
     if (stat(locator, &st) != 0)
         return fail(err, errno, "stat");
     status = check_regular(&st, err);
@@ -103,13 +105,14 @@ static void file_close(mr__fetch *fetch)
     free(self);
 }
 
-static mr_status file_open(const char *locator, mr__version *version, mr__fetch **out,
-                           mr_error *err)
+static mr_status file_open(mr__fetch_context *context, const char *locator, mr__version *version,
+                           mr__fetch **out, mr_error *err)
 {
     mr_status status;
     struct stat st;
     file *self;
 
+    (void)context;
     if (stat(locator, &st) != 0)
         return fail(err, errno, "open");
     status = check_regular(&st, err);
@@ -156,7 +159,7 @@ static ssize_t read_upto(int fd, unsigned char *dst, size_t size)
     return (ssize_t)done;
 }
 
-static mr_status file_read(mr__fetch *fetch, void *dst, size_t size, mr_error *err)
+static mr_status file_read(mr__fetch *fetch, void *dst, size_t size, size_t *got, mr_error *err)
 {
     file *self = (file *)fetch;
     unsigned char beyond;
@@ -166,6 +169,7 @@ static mr_status file_read(mr__fetch *fetch, void *dst, size_t size, mr_error *e
     if (size != (uint64_t)self->st.st_size)
         return mr__error_set(err, MR_E_INVALID, "fetch: %zu bytes asked of %lld", size,
                              (long long)self->st.st_size);
+    *got = size;
     n = read_upto(self->fd, dst, size);
     if (n < 0)
         return fail(err, errno, "read");

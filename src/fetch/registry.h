@@ -6,5 +6,6 @@
 #include "fetch/fetch.h"
 
 extern const mr__fetch_ops mr__fetch_file; /* paths: whatever is not a URL */
+extern const mr__fetch_ops mr__fetch_http; /* http:// and https:// */
 
 #endif

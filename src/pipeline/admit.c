@@ -35,6 +35,8 @@ void mr__admit_stop(void *cookie)
     mr__admit *admit = cookie;
 
     atomic_store(&admit->stopped, true);
+    if (admit->options.fetch)
+        mr__fetch_context_interrupt(admit->options.fetch);
     mr_source_interrupt(admit->options.source);
 }
 
@@ -64,7 +66,7 @@ static bool unchanged(const mr__admit *admit, const mr_item *item, const mr__led
         return fact->version.size == item->n_bytes;
     /* what cannot be looked at enters the stream and fails there with its reason */
     memset(&now, 0, sizeof now);
-    return mr__fetch_stat(item->locator, &now, &ignored) == MR_OK &&
+    return mr__fetch_stat(admit->options.fetch, item->locator, &now, &ignored) == MR_OK &&
            mr__version_equal(&now, &fact->version);
 }
 

@@ -17,7 +17,8 @@ typedef struct mr__admit_options {
     mr_store *store;         /* whose ledger is asked; NULL: nothing is remembered */
     const char *fingerprint; /* of this run; borrowed */
     mr_refresh refresh;
-    size_t ids; /* see mr__seen_open */
+    mr__fetch_context *fetch; /* for the versions of URLs; borrowed; NULL: of files only */
+    size_t ids;               /* see mr__seen_open */
 } mr__admit_options;
 
 typedef struct mr__admit {

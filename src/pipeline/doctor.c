@@ -19,6 +19,7 @@
 
 #include "base/machine.h"
 #include "base/text.h"
+#include "fetch/fetch.h"
 #include "millrace/stream.h"
 #include "pipeline/one.h"
 
@@ -47,7 +48,7 @@ static void add_part(mr_doctor_part *parts, uint32_t *n, const char *name, const
 
 static void list_libraries(mr_doctor *out)
 {
-    char text[32];
+    char text[32], library[96];
     int webp = WebPGetDecoderVersion();
 
     add_part(out->libraries, &out->n_libraries, "libjpeg-turbo", TEXT_OF(LIBJPEG_TURBO_VERSION));
@@ -59,6 +60,8 @@ static void list_libraries(mr_doctor *out)
     (void)snprintf(text, sizeof text, "%d.%d", nettle_version_major(), nettle_version_minor());
     add_part(out->libraries, &out->n_libraries, "nettle", text);
     add_part(out->libraries, &out->n_libraries, "libyaml", yaml_get_version_string());
+    (void)mr__fetch_library(library, sizeof library);
+    add_part(out->libraries, &out->n_libraries, "libcurl", library);
     /* linked by the worker only: the version that it was built against */
     add_part(out->libraries, &out->n_libraries, "libseccomp",
              TEXT_OF(SCMP_VER_MAJOR) "." TEXT_OF(SCMP_VER_MINOR) "." TEXT_OF(SCMP_VER_MICRO));

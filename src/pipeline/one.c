@@ -41,7 +41,7 @@ static mr_status slab_bytes(const mr__one_options *options, uint64_t *out, mr_er
         mr_status status;
 
         memset(&version, 0, sizeof version);
-        status = mr__fetch_stat(options->uri, &version, err);
+        status = mr__fetch_stat(NULL, options->uri, &version, err);
         if (status != MR_OK)
             return status;
         size = version.size_known ? version.size : SLAB_MAX / 2;

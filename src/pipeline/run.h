@@ -39,7 +39,8 @@ struct mr_pipeline {
     uint64_t opened_ns;
     double process_start_ms;
     double first_batch_ms;
-    uint32_t fetchers, workers;
+    mr__fetch_context *fetch; /* that `admit` asks URLs with */
+    uint32_t workers;
     mr_logger logger;
     void (*progress)(void *cookie, const mr_progress *progress);
     void *progress_cookie;

@@ -23,7 +23,7 @@ mr__occupancy mr__run_occupancy(mr_pipeline *p)
         .decode = stream.worker_busy_s,
         .embed = counts.embed_s,
         .store = counts.store_s,
-        .fetchers = p->fetchers,
+        .fetchers = stream.fetch_threads,
         .workers = p->workers,
     };
 }

@@ -18,6 +18,7 @@
 void mr__ident_init(mr__ident *ident, mr_id_from from)
 {
     ident->from = from;
+    mr__buf_init(&ident->open, TEXT_MAX);
     mr__buf_init(&ident->path, TEXT_MAX);
     mr__buf_init(&ident->full, TEXT_MAX);
     mr__buf_init(&ident->id, TEXT_MAX);
@@ -27,6 +28,7 @@ void mr__ident_init(mr__ident *ident, mr_id_from from)
 
 void mr__ident_fini(mr__ident *ident)
 {
+    mr__buf_fini(&ident->open);
     mr__buf_fini(&ident->path);
     mr__buf_fini(&ident->full);
     mr__buf_fini(&ident->id);
@@ -36,6 +38,7 @@ void mr__ident_fini(mr__ident *ident)
 
 static void forget(mr__ident *ident)
 {
+    mr__buf_reset(&ident->open);
     mr__buf_reset(&ident->path);
     mr__buf_reset(&ident->full);
     mr__buf_reset(&ident->id);
@@ -155,6 +158,32 @@ static bool add_stem(mr__buf *out, const char *path, size_t n)
     return mr__ident_escape(out, base, len);
 }
 
+/* A URL that names a user, and perhaps a password, gives up both here: ids are shown and stored.
+ * Other names stay as they are. False: out of memory. */
+static bool without_secrets(mr__ident *ident, const char **name, size_t *n)
+{
+    const char *end = *name + *n, *host, *at;
+    size_t authority;
+
+    if (*n == 0 || memchr(*name, '\0', *n) || !mr__text_has_scheme(*name))
+        return true;
+    host = memchr(*name, ':', *n);
+    if (!host || end - host < 3)
+        return true;
+    host += 3;
+    for (authority = 0; host + authority < end && !strchr("/?#", host[authority]); authority++)
+        ;
+    at = memrchr(host, '@', authority);
+    if (!at)
+        return true;
+    if (!mr__buf_add(&ident->open, *name, (size_t)(host - *name)) ||
+        !mr__buf_add(&ident->open, "***", 3) || !mr__buf_add(&ident->open, at, (size_t)(end - at)))
+        return false;
+    *name = ident->open.data;
+    *n = ident->open.len;
+    return true;
+}
+
 static void publish(mr__ident *ident, mr_item *item)
 {
     item->id = ident->id.data;
@@ -175,7 +204,7 @@ mr_status mr__ident_name(mr__ident *ident, const char *locator, size_t n, mr_ite
         return mr__ident_too_long(ident, locator, MR__LOCATOR_MAX, hex, item, err);
     }
     forget(ident);
-    if (!mr__ident_path(&ident->path, locator, n) ||
+    if (!without_secrets(ident, &locator, &n) || !mr__ident_path(&ident->path, locator, n) ||
         !mr__ident_escape(&ident->full, ident->path.data, ident->path.len) ||
         !mr__ident_escape(&ident->uri, locator, n) ||
         !mr__ident_bound(&ident->key, ident->full.data, ident->full.len))
@@ -199,7 +228,7 @@ mr_status mr__ident_too_long(mr__ident *ident, const char *head, size_t n, const
                              mr_item *item, mr_error *err)
 {
     forget(ident);
-    if (!mr__ident_escape(&ident->uri, head, n) ||
+    if (!without_secrets(ident, &head, &n) || !mr__ident_escape(&ident->uri, head, n) ||
         !bounded(&ident->key, ident->uri.data, ident->uri.len, sha256) ||
         !mr__buf_add(&ident->id, ident->key.data, ident->key.len))
         return mr__error_no_memory(err, "id");

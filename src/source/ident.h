@@ -3,7 +3,8 @@
  * What an item is called: id, source key and uri.
  *
  * The path form is the name as typed without "./", inner "/./", doubled and trailing slashes; ".."
- * stays, because a/../b need not be b. A URL ("scheme://...") is left alone. The id is the path
+ * stays, because a/../b need not be b. A URL ("scheme://...") is left alone, but for a user and
+ * password in it: "***" stands for them in all three. The id is the path
  * form or its stem; the source key is the path form always; the uri is the locator as typed.
  *
  * All three are UTF-8. A name that is UTF-8 stays as it is, a per cent sign too. In a name that is
@@ -25,6 +26,7 @@
 /* Where the strings of one item live until the next one. */
 typedef struct mr__ident {
     mr_id_from from;
+    mr__buf open; /* a URL without its user and password */
     mr__buf path; /* path form, raw bytes */
     mr__buf full; /* path form, escaped */
     mr__buf id;

@@ -49,7 +49,8 @@ static void take_bytes(mr__entry *entry, const mr_item *item)
     mr__fetcher_submit(entry);
 }
 
-static bool take(mr_stream *stream, const mr_item *item)
+/* False at the end: the stream stops, or, with the error, cannot go on. */
+static bool take(mr_stream *stream, const mr_item *item, mr_error *err)
 {
     mr__entry *entry = mr__batch_entry_new(stream);
 
@@ -63,6 +64,10 @@ static bool take(mr_stream *stream, const mr_item *item)
         mr__batch_fail(entry, MR_STAGE_SOURCE, item->code, item->message);
     } else if (item->bytes) {
         take_bytes(entry, item);
+    } else if (mr__fetch_is_remote(entry->text.data + entry->locator_at) &&
+               !mr__fetcher_go_remote(stream, err)) {
+        mr__batch_fail(entry, MR_STAGE_FETCH, MR_CODE_OUT_OF_MEMORY, err->message);
+        return false;
     } else {
         mr__task_push(&stream->to_fetch, &entry->task);
         (void)pthread_cond_signal(&stream->fetch);
@@ -95,9 +100,10 @@ void *mr__feeder_main(void *arg)
         s = mr_source_next(stream->source, &item, &err);
         mr__pool_lock(stream->pool);
         stream->stats.source_wait_s += (double)(mr__clock_ns() - from) * 1e-9;
-        goes_on = s == MR_OK && !stream->stopping && !stream->closing && take(stream, &item);
+        err.status = s;
+        goes_on = s == MR_OK && !stream->stopping && !stream->closing && take(stream, &item, &err);
         if (!goes_on)
-            end(stream, s, &err);
+            end(stream, err.status, &err);
         mr__pool_unlock(stream->pool);
         if (!goes_on)
             return NULL;

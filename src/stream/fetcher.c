@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "proc/thread.h"
 #include "stream/stream.h"
 
 mr_code mr__fetcher_judge_size(const mr_stream *stream, uint64_t bytes, char *message, size_t size)
@@ -42,38 +43,129 @@ void mr__fetcher_submit(mr__entry *entry)
     mr__pool_submit(entry->stream->pool, &entry->task);
 }
 
+bool mr__fetcher_go_remote(mr_stream *stream, mr_error *err)
+{
+    uint32_t threads = stream->fetchers_grow ? MR__FETCHERS_URL : stream->n_fetchers;
+    uint64_t bytes = MR__FETCH_HTTP_BYTES(threads), total = stream->pool->grant_total;
+
+    if (stream->http_bytes == 0) {
+        if (!mr__grants_take(stream->pool, bytes)) {
+            (void)mr__error_set(err, MR_E_NO_MEMORY,
+                                "memory: URLs need %llu MiB with %u fetch threads, %llu MiB are "
+                                "left; raise --memory or lower --fetch-threads",
+                                (unsigned long long)(bytes >> 20), threads,
+                                (unsigned long long)(total >> 20));
+            return false;
+        }
+        stream->http_bytes = bytes;
+        while (stream->pool->grant_owed > 0 && !stream->closing && !stream->pool->failed)
+            (void)pthread_cond_wait(&stream->pool->slab_changed, &stream->pool->lock);
+    }
+    /* one that cannot be started is no reason to fail: there are others */
+    if (stream->n_fetchers < threads && mr__thread_start(&stream->fetchers[stream->n_fetchers],
+                                                         mr__fetcher_main, stream, NULL) == MR_OK)
+        stream->n_fetchers++;
+    return true;
+}
+
+static mr_status judge_size(mr__entry *entry, mr_error *err)
+{
+    char message[160];
+    mr_code code = mr__fetcher_judge_size(entry->stream, entry->n_bytes, message, sizeof message);
+
+    if (code == MR_CODE_NONE)
+        return MR_OK;
+    return mr__error_item(err, MR_STAGE_FETCH, code, "%s", message);
+}
+
+static bool take_room(mr__entry *entry)
+{
+    bool room;
+
+    mr__pool_lock(entry->stream->pool);
+    room = mr__fetcher_make_room(entry);
+    mr__pool_unlock(entry->stream->pool);
+    return room;
+}
+
+/* The room was made for a guess: only what came stays taken. */
+static void settle_room(mr__entry *entry, mr_status status, size_t got)
+{
+    mr_pool *pool = entry->stream->pool;
+
+    mr__pool_lock(pool);
+    if (status == MR_OK) {
+        mr__pool_slab_trim(pool, entry->slab_offset, entry->n_bytes, got);
+    } else {
+        mr__pool_slab_give(pool, entry->slab_offset, entry->n_bytes);
+        entry->in_slab = false;
+        got = 0;
+    }
+    mr__pool_unlock(pool);
+    entry->n_bytes = entry->version.size = got;
+    entry->version.size_known = status == MR_OK;
+}
+
+/* A size that is not known is tried with a part of the slab, then with all that is allowed. Room is
+ * given back in between: who holds none while it waits cannot lock others out. */
+static mr_status read_unsized(mr__entry *entry, mr__fetch *fetch, uint64_t *spent, mr_error *err)
+{
+    mr_stream *stream = entry->stream;
+    mr_status s = MR_AGAIN;
+    size_t got = 0;
+
+    while (s == MR_AGAIN) {
+        uint64_t from;
+
+        if (!take_room(entry))
+            return MR_AGAIN;
+        from = mr__clock_ns();
+        s = mr__fetch_read(fetch, stream->pool->slab_area.base + entry->slab_offset, entry->n_bytes,
+                           &got, err);
+        *spent += mr__clock_ns() - from;
+        settle_room(entry, s, got);
+        if (s == MR_AGAIN)
+            entry->n_bytes = stream->options.max_bytes;
+    }
+    return s == MR_OK ? judge_size(entry, err) : s;
+}
+
+static mr_status read_sized(mr__entry *entry, mr__fetch *fetch, uint64_t *spent, mr_error *err)
+{
+    mr_status s = judge_size(entry, err);
+    uint64_t from;
+    size_t got;
+
+    if (s != MR_OK)
+        return s;
+    if (!take_room(entry))
+        return MR_AGAIN;
+    from = mr__clock_ns();
+    s = mr__fetch_read(fetch, entry->stream->pool->slab_area.base + entry->slab_offset,
+                       entry->n_bytes, &got, err);
+    *spent += mr__clock_ns() - from;
+    return s;
+}
+
 /* Opens, makes room, reads. MR_OK: submit; MR_AGAIN: the stream closes; MR_E_ITEM: `err` says why.
  */
 static mr_status bring(mr__entry *entry, mr_error *err)
 {
     mr_stream *stream = entry->stream;
-    char message[160];
-    uint64_t from = mr__clock_ns();
+    uint64_t from = mr__clock_ns(), spent;
     mr__fetch *fetch = NULL;
-    mr_code code;
     mr_status s;
-    bool room;
 
-    s = mr__fetch_open(entry->text.data + entry->locator_at, &entry->version, &fetch, err);
-    if (s != MR_OK)
-        return s;
-    entry->n_bytes = entry->version.size;
-    code = mr__fetcher_judge_size(stream, entry->n_bytes, message, sizeof message);
-    if (code != MR_CODE_NONE) {
-        mr__fetch_close(&fetch);
-        return mr__error_item(err, MR_STAGE_FETCH, code, "%s", message);
+    s = mr__fetch_open(stream->fetch_context, entry->text.data + entry->locator_at, &entry->version,
+                       &fetch, err);
+    spent = mr__clock_ns() - from;
+    if (s == MR_OK) {
+        entry->n_bytes = entry->version.size;
+        s = entry->version.size_known ? read_sized(entry, fetch, &spent, err)
+                                      : read_unsized(entry, fetch, &spent, err);
     }
-    entry->fetch_ns = mr__clock_ns() - from;
-    mr__pool_lock(stream->pool);
-    room = mr__fetcher_make_room(entry);
-    mr__pool_unlock(stream->pool);
-    from = mr__clock_ns();
-    s = MR_AGAIN;
-    if (room)
-        s = mr__fetch_read(fetch, stream->pool->slab_area.base + entry->slab_offset, entry->n_bytes,
-                           err);
     mr__fetch_close(&fetch);
-    entry->fetch_ns += mr__clock_ns() - from;
+    entry->fetch_ns = spent;
     return s;
 }
 

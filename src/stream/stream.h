@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "fetch/fetch.h"
 #include "proc/pool.h"
+#include "stream/fetching.h"
 
 #define MR__FETCHERS_MAX 64
 #define MR__SLOTS_MAX    64
@@ -82,6 +83,9 @@ struct mr_stream {
     mr__task_list to_fetch;
     pthread_t feeder, fetchers[MR__FETCHERS_MAX];
     uint32_t n_fetchers;
+    bool fetchers_grow;
+    mr__fetch_context *fetch_context;
+    uint64_t http_bytes; /* taken from the pool's memory; 0: no URL was met yet */
     bool feeder_runs;
     pthread_cond_t room;  /* a slot became free */
     pthread_cond_t fetch; /* something to fetch */
@@ -114,6 +118,9 @@ extern const mr__task_ops mr__batch_task_ops;
 /* feeder.c and fetcher.c: thread mains. */
 void *mr__feeder_main(void *stream);
 void *mr__fetcher_main(void *stream);
+/* fetcher.c: the item is an URL's: more fetchers, whose memory is taken from what decodes are
+ * granted. Waits for that; false, with an error, if there is too little. */
+bool mr__fetcher_go_remote(mr_stream *stream, mr_error *err);
 /* fetcher.c: room in the slab for the entry's `n_bytes`; false when the stream closes. */
 bool mr__fetcher_make_room(mr__entry *entry);
 /* fetcher.c: the entry's bytes are in the slab: over to the workers. */

@@ -124,7 +124,7 @@ static void remember_file(const char *fingerprint)
     f.store.key = f.store.id = "a";
     f.store.fact = (mr__ledger_fact){.found = true, .stored = true, .attempts = 1};
     (void)snprintf(f.store.fact.fingerprint, sizeof f.store.fact.fingerprint, "%s", fingerprint);
-    assert_int_equal(mr__fetch_stat(f.path, &f.store.fact.version, &err), MR_OK);
+    assert_int_equal(mr__fetch_stat(NULL, f.path, &f.store.fact.version, &err), MR_OK);
 }
 
 static int set_up(void **state)
