@@ -74,6 +74,11 @@ static mr_status open_parts(struct bench *b, mr_error *err)
         return status;
     mr_embedder_info_get(facts, &info);
     status = cli_plan_argument(name, &text, err);
+    if (status == MR_OK && !name && !info.plan) {
+        (void)snprintf(err->message, sizeof err->message,
+                       "embedder %s needs a plan to be named (--plan NAME)", embed);
+        status = MR_E_INVALID;
+    }
     if (status == MR_OK)
         status = text ? mr_plan_parse(text, &b->plan, err)
                       : mr_plan_open(name ? name : info.plan, &b->plan, err);
@@ -179,7 +184,7 @@ static mr_status ingest_pass(struct bench *b, const char *store, mr_error *err)
     mr_pipeline_options_init(&options);
     cli_stream_options(b->args, &options.stream);
     options.store = store;
-    options.embed = b->figures.embedder;
+    options.embed = cli_text(b->args, OPT_EMBEDDER);
     options.plan_text = mr_plan_text(b->plan);
     options.budget = (mr_error_budget){.kind = MR_BUDGET_NONE};
     status = mr_source_open(b->args->names, b->args->n_names, &source_options, &source, err);

@@ -18,6 +18,7 @@
 struct effective {
     mr_pipeline_options pipeline;
     mr_source_options source;
+    const char *onnxruntime;
 };
 
 /* A word that other readers of YAML take for something else than a text. */
@@ -106,6 +107,8 @@ static const char *text_of(const struct effective *e, enum cli_option_id id)
         return e->pipeline.index;
     case OPT_EMBEDDER:
         return e->pipeline.embed;
+    case OPT_ONNXRUNTIME:
+        return e->onnxruntime;
     default:
         return e->pipeline.plan;
     }
@@ -251,6 +254,7 @@ static void write_own(FILE *out, const struct cli_args *args, bool comments)
     cli_source_options(args, &e.source);
     if (cli_given(args, OPT_PLAN))
         e.pipeline.plan = cli_text(args, OPT_PLAN);
+    e.onnxruntime = cli_text(args, OPT_ONNXRUNTIME);
     for (i = 0; i < cli_n_settings; i++) {
         const char *key = cli_settings[i].key;
         size_t n = strcspn(key, ".");

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -30,7 +31,9 @@ const struct cli_verb cli_verbs[] = {
      "Writes float32 [N,D], L2-normalised, and FILE.npy.ids.jsonl with one line a row.\n"
      "\n" SOURCE_TEXT,
      "  millrace embed photos --out photos.npy\n"
-     "  millrace embed @list.txt --out photos.npy --plan openai/clip-vit-base-patch32@openclip\n",
+     "  millrace embed @list.txt --out photos.npy --plan openai/clip-vit-base-patch32@openclip\n"
+     "  millrace embed photos --out photos.npy --embed onnx:clip-visual.onnx \\\n"
+     "      --plan openai/clip-vit-base-patch32@openclip\n",
      cli_embed},
     {"preprocess", VERB_PREPROCESS, "SOURCE... --out FILE.npy [OPTION]...",
      "images -> tensors in a file",
@@ -139,6 +142,9 @@ static int run_verb(const struct cli_verb *verb, int argc, char **argv)
         status = cli_out_finish(verb, CLI_OK);
     } else if (status == CLI_OK) {
         cli_console_open(&args);
+        /* the library reads it where it loads ONNX Runtime; no other thread is there yet */
+        if (cli_given(&args, OPT_ONNXRUNTIME))
+            (void)setenv("MILLRACE_ONNXRUNTIME", cli_text(&args, OPT_ONNXRUNTIME), 1);
         status = verb->run(&args);
     }
     cli_args_fini(&args);

@@ -10,6 +10,7 @@ enum cli_option_id {
     OPT_OUT,
     OPT_PLAN,
     OPT_EMBEDDER,
+    OPT_ONNXRUNTIME,
     OPT_COLLECTION,
     OPT_REFRESH,
     OPT_FORCE_PLAN,

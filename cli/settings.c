@@ -34,6 +34,7 @@ const struct cli_setting cli_settings[] = {
     {"store.metric", OPT_METRIC},
     {"store.refresh", OPT_REFRESH},
     {"embed.embedder", OPT_EMBEDDER},
+    {"embed.onnxruntime", OPT_ONNXRUNTIME},
     {"plan.name", OPT_PLAN},
     {"plan.force", OPT_FORCE_PLAN},
     {"limits.error_budget", OPT_ERROR_BUDGET},

@@ -151,7 +151,7 @@ mr_status mr_pipeline_open(mr_source *source, const mr_pipeline_options *options
 
     status = mr__budget_init(&p->budget, &options->budget, err);
     if (status == MR_OK)
-        status = mr__choice_check(options, err);
+        status = mr__choice_named(options, &p->choice, err);
     if (status == MR_OK)
         status = open_store(p, options, err);
     if (status == MR_OK)

@@ -31,10 +31,11 @@ MAY_INCLUDE = {
     "worker": {"plan", "ring", "decode", "transform"},
     "proc": {"plan", "ring", "decode", "transform"},  # their standing allowances
     "stream": {"plan", "source", "fetch", "ring", "proc"},
-    "embed": {"plan"},
+    "module": set(),
+    "embed": {"plan", "module"},
     "store": {"plan", "fetch"},  # fetch.h says what the version of an object is
     "config": {"plan"},
-    "pipeline": {"plan", "source", "fetch", "proc", "stream", "embed", "store"},
+    "pipeline": {"plan", "source", "fetch", "proc", "stream", "module", "embed", "store"},
 }
 # folders that see only include/millrace, and their own headers
 OUTSIDE = ("cli", "examples")

@@ -1,12 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Makes build/venv with the packages of requirements-test.txt, once for each content of that file.
+# Makes build/venv with the packages of requirements-test.txt, and without their dependencies those of
+# requirements-models.txt, once for each content of these files.
 #
 #   tools/venv.sh DIRECTORY
 set -eu
 
 venv=$1
 requirements=$(dirname "$0")/requirements-test.txt
+models=$(dirname "$0")/requirements-models.txt
 
 # The system's own Python first: its venv module is what tools/deps.sh installs.
 python=''
@@ -22,11 +24,12 @@ if [ -z "$python" ]; then
     exit 1
 fi
 
-stamp="$("$python" --version) $(sha256sum <"$requirements")"
+stamp="$("$python" --version) $(cat "$requirements" "$models" | sha256sum)"
 [ -f "$venv/stamp" ] && [ "$(cat "$venv/stamp")" = "$stamp" ] && exit 0
 
-echo "venv: installing into $venv: $(sed -n 's/^\([a-z].*\)/\1/p' "$requirements" | tr '\n' ' ')"
+echo "venv: installing into $venv: $(sed -n 's/^\([a-z].*\)/\1/p' "$requirements" "$models" | tr '\n' ' ')"
 rm -rf "$venv"
 "$python" -m venv "$venv"
 "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-input -r "$requirements"
+"$venv/bin/python" -m pip install -q --disable-pip-version-check --no-input --no-deps -r "$models"
 printf '%s\n' "$stamp" >"$venv/stamp"

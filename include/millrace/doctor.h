@@ -15,7 +15,7 @@ extern "C" {
 /** Name and version or state of a part. */
 typedef struct mr_doctor_part {
     char name[32];
-    char value[96];
+    char value[480];
 } mr_doctor_part;
 
 typedef struct mr_doctor {

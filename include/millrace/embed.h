@@ -18,15 +18,20 @@ typedef struct mr_embedder mr_embedder;
 /** Facts of an open embedder. Strings live as long as it does. */
 typedef struct mr_embedder_info {
     const char *spec;     /**< canonical specification: what a store remembers */
-    const char *plan;     /**< name of the plan it needs when the user names none */
-    uint32_t dim;         /**< length of a vector */
+    const char *plan;     /**< name of the plan it needs when the user names none; NULL: the user
+                             must name one */
+    uint32_t dim;         /**< length of a vector; 0: not known without a plan */
     uint32_t concurrency; /**< calls of mr_embedder_run that may run at once, at least 1 */
 } mr_embedder_info;
 
 /**
- * Opens "builtin" or "fake:DIM". `plan` NULL: only the facts are wanted (which plan it needs).
+ * Opens "builtin", "fake:DIM" or "onnx:MODEL" (a file; options may follow:
+ * "onnx:MODEL?pooling=mean&output=NAME", see docs/onnx.md). `plan` NULL: only the facts are wanted
+ * (which plan it needs).
  * MR_E_INVALID: unknown name (the nearest is named) or a plan whose tensors it cannot read.
- * On success the caller owns `*out`. Any thread.
+ * MR_E_UNSUPPORTED: its module is not installed. MR_E_ENV: no model, or no library to run it.
+ * MR_E_MISMATCH: the model is not the one that the specification remembers.
+ * On success the caller owns `*out`. Any thread; blocks while a model is loaded.
  */
 MR_API MR_MUST_CHECK mr_status mr_embedder_open(const char *spec, const mr_plan *plan,
                                                 const mr_logger *logger, mr_embedder **out,

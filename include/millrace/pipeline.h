@@ -38,9 +38,10 @@ typedef struct mr_pipeline_options {
     const char *
         plan; /**< preset name; NULL: what the collection remembers, else what the embedder needs */
     const char *plan_text; /**< canonical text, instead of `plan`; default NULL */
-    const char *embed; /**< "builtin", "fake:DIM", or "none": rows of the plan go to the store as
-                          they are; default NULL: what the collection remembers, else "builtin" */
-    const char *store; /**< specification; required */
+    const char
+        *embed; /**< "builtin", "onnx:MODEL", "fake:DIM", or "none": rows of the plan go to the
+                   store as they are; default NULL: what the collection remembers, else "builtin" */
+    const char *store;      /**< specification; required */
     const char *collection; /**< default "default" */
     const char *ledger;     /**< see mr_store_options */
     mr_metric metric;  /**< of the collection; another one than it has is MR_E_MISMATCH; default

@@ -2,15 +2,17 @@
 /* The registry of embedders: "NAME" or "NAME:REST" picks a line of the table. */
 #include "embed/embed.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/text.h"
+#include "module/module.h"
 
 static const mr__embed_ops *const embedders[] = {&mr__embed_builtin, &mr__embed_fake};
 
-/* names that need a module which this build does not have */
-static const char *const modules[] = {"onnx", "triton"};
+/* schemes that a module has; NULL: none of this version does */
+static const struct {
+    const char *name, *module;
+} modules[] = {{"onnx", "embed-onnx"}, {"triton", NULL}};
 
 enum {
     N_EMBEDDERS = sizeof embedders / sizeof embedders[0],
@@ -39,28 +41,47 @@ static const char *nearest(const char *name)
             best = embedders[i]->name;
         }
     }
+    for (size_t i = 0; i < N_MODULES; i++) {
+        size_t distance = mr__text_distance(name, modules[i].name);
+        if (distance < least) {
+            least = distance;
+            best = modules[i].name;
+        }
+    }
     return best;
 }
 
-static mr_status unknown(const char *name, mr_error *err)
+/* Not among those that are built in: a module's, or a mistake. */
+static mr_status find_elsewhere(const char *name, const mr__embed_ops **out, mr_error *err)
 {
-    for (size_t i = 0; i < N_MODULES; i++) {
-        if (strcmp(modules[i], name) == 0)
-            return mr__error_set(err, MR_E_UNSUPPORTED,
-                                 "embedder \"%s\" needs a module that this build does not have; "
-                                 "it has builtin and fake:DIM",
-                                 name);
-    }
-    return mr__error_set(err, MR_E_INVALID, "no embedder \"%s\"; did you mean \"%s\"?", name,
-                         nearest(name));
+    const mr__module *module;
+    mr_status status;
+    size_t i = 0;
+
+    while (i < N_MODULES && strcmp(modules[i].name, name) != 0)
+        i++;
+    if (i == N_MODULES)
+        return mr__error_set(err, MR_E_INVALID, "no embedder \"%s\"; did you mean \"%s\"?", name,
+                             nearest(name));
+    if (!modules[i].module)
+        return mr__error_set(err, MR_E_UNSUPPORTED,
+                             "embedder \"%s\" needs a module that this build does not have; "
+                             "it has builtin, onnx:MODEL and fake:DIM",
+                             name);
+    status = mr__module_load(modules[i].module, "embedder", &module, err);
+    if (status != MR_OK)
+        return mr__error_wrap(err, "embedder %s", name);
+    *out = module->ops;
+    return MR_OK;
 }
 
-mr_status mr_embedder_open(const char *spec, const mr_plan *plan, const mr_logger *logger,
-                           mr_embedder **out, mr_error *err)
+mr_status mr__embed_open(const char *spec, const mr_plan *plan, const mr__embed_context *context,
+                         mr_embedder **out, mr_error *err)
 {
     const mr__embed_ops *ops;
     char name[NAME_MAX];
     const char *rest;
+    mr_status status;
     size_t len;
 
     if (!spec || !out)
@@ -74,9 +95,29 @@ mr_status mr_embedder_open(const char *spec, const mr_plan *plan, const mr_logge
     memcpy(name, spec, len);
     name[len] = '\0';
     ops = find(name);
-    if (!ops)
-        return unknown(name, err);
-    return ops->open(rest, plan ? mr__plan_spec_of(plan) : NULL, logger, out, err);
+    status = ops ? MR_OK : find_elsewhere(name, &ops, err);
+    if (status != MR_OK)
+        return status;
+    return ops->open(rest, plan ? mr__plan_spec_of(plan) : NULL, context, out, err);
+}
+
+mr_status mr_embedder_open(const char *spec, const mr_plan *plan, const mr_logger *logger,
+                           mr_embedder **out, mr_error *err)
+{
+    const mr__embed_context context = {.logger = logger};
+
+    return mr__embed_open(spec, plan, &context, out, err);
+}
+
+bool mr__embed_same(const mr_embedder *embedder, const char *spec)
+{
+    size_t len = strcspn(spec, ":");
+
+    if (strcmp(embedder->info.spec, spec) == 0)
+        return true;
+    return embedder->ops->same && strlen(embedder->ops->name) == len &&
+           strncmp(embedder->ops->name, spec, len) == 0 && spec[len] == ':' &&
+           embedder->ops->same(embedder, spec + len + 1);
 }
 
 void mr_embedder_info_get(const mr_embedder *embedder, mr_embedder_info *out)
@@ -92,7 +133,8 @@ mr_status mr_embedder_run(mr_embedder *embedder, const void *rows, size_t n, flo
     if (n == 0)
         return MR_OK;
     if (embedder->ops->run(embedder, rows, n, vectors, err) != MR_OK)
-        return mr__error_wrap(err, "embed %s", embedder->info.spec);
+        return mr__error_wrap(err, "embed %.*s", (int)strcspn(embedder->info.spec, "?"),
+                              embedder->info.spec);
     return MR_OK;
 }
 
@@ -102,22 +144,4 @@ void mr_embedder_close(mr_embedder **embedder)
         return;
     (*embedder)->ops->close(*embedder);
     *embedder = NULL;
-}
-
-void mr__embed_normalise(float *vectors, size_t n, uint32_t dim)
-{
-    for (size_t i = 0; i < n; i++) {
-        float *v = vectors + i * dim;
-        double sum = 0.0;
-        for (uint32_t d = 0; d < dim; d++)
-            sum += (double)v[d] * (double)v[d];
-        if (!(sum > 0.0)) {
-            memset(v, 0, dim * sizeof *v);
-            v[0] = 1.0F;
-            continue;
-        }
-        double length = sqrt(sum);
-        for (uint32_t d = 0; d < dim; d++)
-            v[d] = (float)((double)v[d] / length);
-    }
 }

@@ -3,18 +3,30 @@
 #ifndef MR_EMBED_EMBED_H
 #define MR_EMBED_EMBED_H
 
+#include <stdbool.h>
+
 #include "base/log.h"
 #include "millrace/embed.h"
 #include "plan/spec.h"
 
+/* What an embedder may want to know of where it runs. */
+typedef struct mr__embed_context {
+    const mr_logger *logger; /* may be NULL */
+    uint32_t workers;        /* processes that want the CPUs too; 0: none */
+} mr__embed_context;
+
+/* Crosses the border of modules: a change raises MR__MODULE_ABI. */
 typedef struct mr__embed_ops {
     const char *name; /* scheme: "builtin", "fake" */
     /* `rest`: what follows "name:" in the specification, "" if nothing. `spec` NULL: facts only. */
-    mr_status (*open)(const char *rest, const mr__plan_spec *spec, const mr_logger *logger,
+    mr_status (*open)(const char *rest, const mr__plan_spec *spec, const mr__embed_context *context,
                       mr_embedder **out, mr_error *err);
     mr_status (*run)(mr_embedder *embedder, const void *rows, size_t n, float *vectors,
                      mr_error *err);
     void (*close)(mr_embedder *embedder);
+    /* Does this canonical specification mean the same vectors, though it is spelt otherwise? NULL:
+     * never. */
+    bool (*same)(const mr_embedder *embedder, const char *rest);
 } mr__embed_ops;
 
 extern const mr__embed_ops mr__embed_builtin;
@@ -25,6 +37,13 @@ struct mr_embedder {
     const mr__embed_ops *ops;
     mr_embedder_info info;
 };
+
+/* mr_embedder_open with all that is known; `context` is borrowed for the call. */
+mr_status mr__embed_open(const char *spec, const mr_plan *plan, const mr__embed_context *context,
+                         mr_embedder **out, mr_error *err);
+
+/* Would `spec`, as a store remembers it, give the same vectors? */
+bool mr__embed_same(const mr_embedder *embedder, const char *spec);
 
 /* Divides each of `n` vectors of `dim` by its Euclidean length; a zero vector becomes e_0. */
 void mr__embed_normalise(float *vectors, size_t n, uint32_t dim);

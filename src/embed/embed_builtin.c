@@ -84,14 +84,14 @@ static mr_status make_scratch(builtin *self, mr_error *err)
     return MR_OK;
 }
 
-static mr_status builtin_open(const char *rest, const mr__plan_spec *spec, const mr_logger *logger,
-                              mr_embedder **out, mr_error *err)
+static mr_status builtin_open(const char *rest, const mr__plan_spec *spec,
+                              const mr__embed_context *context, mr_embedder **out, mr_error *err)
 {
     uint32_t cores = mr__machine_cores();
     mr_status status = MR_OK;
     builtin *self;
 
-    (void)logger;
+    (void)context;
     if (rest[0] != '\0')
         return mr__error_set(err, MR_E_INVALID,
                              "embedder builtin: takes nothing after its name, "

@@ -57,13 +57,13 @@ static size_t row_bytes_of(const mr__plan_spec *spec)
     return bytes;
 }
 
-static mr_status fake_open(const char *rest, const mr__plan_spec *spec, const mr_logger *logger,
-                           mr_embedder **out, mr_error *err)
+static mr_status fake_open(const char *rest, const mr__plan_spec *spec,
+                           const mr__embed_context *context, mr_embedder **out, mr_error *err)
 {
     uint64_t dim;
     fake *self;
 
-    (void)logger;
+    (void)context;
     if (!mr__text_u64(rest, &dim) || dim < 1 || dim > DIM_MAX)
         return mr__error_set(err, MR_E_INVALID,
                              "embedder fake: \"%s\" is no dimension: fake:DIM with DIM 1..%d", rest,

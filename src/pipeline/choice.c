@@ -3,9 +3,12 @@
 #include "pipeline/choice.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/machine.h"
 #include "base/text.h"
+#include "embed/embed.h"
 
 #define NO_EMBEDDER "none"
 
@@ -14,28 +17,31 @@ static bool is_none(const char *embed)
     return strcmp(embed, NO_EMBEDDER) == 0;
 }
 
-/* What the caller named; `*out` stays NULL if nothing. */
-static mr_status named_plan(const mr_pipeline_options *options, mr_plan **out, mr_error *err)
+static mr_status open_embedder(const mr_pipeline_options *options, const char *embed,
+                               const mr_plan *plan, mr_embedder **out, mr_error *err)
 {
-    *out = NULL;
-    if (options->plan_text)
-        return mr_plan_parse(options->plan_text, out, err);
-    if (options->plan)
-        return mr_plan_open(options->plan, out, err);
-    return MR_OK;
+    const mr_pool_options *pool = &options->stream.pool;
+    const mr__embed_context context = {
+        .logger = &pool->logger,
+        .workers = pool->workers ? pool->workers : mr__machine_cores(),
+    };
+
+    return mr__embed_open(embed, plan, &context, out, err);
 }
 
-mr_status mr__choice_check(const mr_pipeline_options *options, mr_error *err)
+mr_status mr__choice_named(const mr_pipeline_options *options, mr__choice *out, mr_error *err)
 {
-    mr_plan *plan = NULL;
-    mr_embedder *embedder = NULL;
-    mr_status status = named_plan(options, &plan, err);
+    mr_status status = MR_OK;
 
+    *out = (mr__choice){0};
+    if (options->plan_text)
+        status = mr_plan_parse(options->plan_text, &out->plan, err);
+    else if (options->plan)
+        status = mr_plan_open(options->plan, &out->plan, err);
     if (status == MR_OK && options->embed && !is_none(options->embed))
-        status =
-            mr_embedder_open(options->embed, plan, &options->stream.pool.logger, &embedder, err);
-    mr_embedder_close(&embedder);
-    mr_plan_close(&plan);
+        status = open_embedder(options, options->embed, out->plan, &out->embedder, err);
+    if (!out->plan)
+        mr_embedder_close(&out->embedder); /* it was opened for its facts only */
     return status;
 }
 
@@ -49,13 +55,13 @@ static mr_status needed_plan(const mr_pipeline_options *options, const char *emb
 
     if (is_none(embed))
         return mr__error_set(err, MR_E_INVALID, "no plan: without an embedder one must be named");
-    status = mr_embedder_open(embed, NULL, &options->stream.pool.logger, &embedder, err);
+    status = open_embedder(options, embed, NULL, &embedder, err);
     if (status != MR_OK)
         return status;
     mr_embedder_info_get(embedder, &info);
     if (!info.plan || !mr__text_copy(name, size, info.plan))
-        status =
-            mr__error_set(err, MR_E_INVALID, "no plan: embedder %s needs one to be named", embed);
+        status = mr__error_set(err, MR_E_INVALID,
+                               "no plan: embedder %s needs one to be named (--plan NAME)", embed);
     mr_embedder_close(&embedder);
     return status;
 }
@@ -63,10 +69,8 @@ static mr_status needed_plan(const mr_pipeline_options *options, const char *emb
 static mr_status choose_plan(const mr_pipeline_options *options, const mr_collection *remembered,
                              const char *embed, mr__choice *out, mr_error *err)
 {
-    mr_status status = named_plan(options, &out->plan, err);
+    mr_status status = MR_OK;
 
-    if (status != MR_OK)
-        return status;
     if (!out->plan && remembered->plan_text && *remembered->plan_text) {
         status = mr_plan_parse(remembered->plan_text, &out->plan, err);
         if (status != MR_OK)
@@ -85,6 +89,16 @@ static mr_status choose_plan(const mr_pipeline_options *options, const mr_collec
     return status;
 }
 
+/* The same model under another path is no other embedder: the collection keeps its spelling. */
+static void take_spelling(mr_collection *remembered, mr__choice *out)
+{
+    if (!remembered->embedder || !mr__embed_same(out->embedder, remembered->embedder))
+        return;
+    out->remembered = remembered->embedder;
+    remembered->embedder = NULL;
+    out->info.spec = out->remembered;
+}
+
 mr_status mr__choice_open(const mr_pipeline_options *options, mr_store *store, mr__choice *out,
                           mr_error *err)
 {
@@ -93,7 +107,6 @@ mr_status mr__choice_open(const mr_pipeline_options *options, mr_store *store, m
     mr_error none;
     mr_status status;
 
-    *out = (mr__choice){0};
     /* a store that is new, or remembers nothing, leaves all to the caller and the embedder */
     status = mr_store_collection(store, options->collection, &remembered, &none);
     if (status != MR_OK)
@@ -105,14 +118,13 @@ mr_status mr__choice_open(const mr_pipeline_options *options, mr_store *store, m
     }
     embed = options->embed ? options->embed : remembered.embedder ? remembered.embedder : "builtin";
     status = choose_plan(options, &remembered, embed, out, err);
-    if (status == MR_OK && !is_none(embed))
-        status =
-            mr_embedder_open(embed, out->plan, &options->stream.pool.logger, &out->embedder, err);
-    if (status == MR_OK && out->embedder)
+    if (status == MR_OK && !is_none(embed) && !out->embedder)
+        status = open_embedder(options, embed, out->plan, &out->embedder, err);
+    if (status == MR_OK && out->embedder) {
         mr_embedder_info_get(out->embedder, &out->info);
+        take_spelling(&remembered, out);
+    }
     mr_collection_fini(&remembered);
-    if (status != MR_OK)
-        mr__choice_close(out);
     return status;
 }
 
@@ -120,5 +132,6 @@ void mr__choice_close(mr__choice *choice)
 {
     mr_embedder_close(&choice->embedder);
     mr_plan_close(&choice->plan);
+    free(choice->remembered);
     *choice = (mr__choice){0};
 }

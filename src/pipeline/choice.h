@@ -11,14 +11,17 @@ typedef struct mr__choice {
     mr_embedder *embedder; /* NULL: rows of the plan are stored as they are */
     mr_embedder_info info; /* of the embedder; all zero without one */
     char plan_name[256];   /* as the user or the collection names it */
+    char *remembered; /* how the collection spells the same embedder; `info.spec` points here */
 } mr__choice;
 
-/* Finds mistakes in what the caller named, before anything is created. */
-mr_status mr__choice_check(const mr_pipeline_options *options, mr_error *err);
+/* Opens what the caller named, as far as it can be without the rest: mistakes are found before
+ * anything is created. On failure too it wants mr__choice_close. */
+mr_status mr__choice_named(const mr_pipeline_options *options, mr__choice *out, mr_error *err);
 
 /*
- * In this order. Embedder: named, remembered by the collection, "builtin". Plan: named, remembered,
- * what the embedder needs. `store` is asked what it remembers.
+ * Adds what mr__choice_named left open. In this order. Embedder: named, remembered by the
+ * collection, "builtin". Plan: named, remembered, what the embedder needs. `store` is asked what it
+ * remembers.
  */
 mr_status mr__choice_open(const mr_pipeline_options *options, mr_store *store, mr__choice *out,
                           mr_error *err);

@@ -20,6 +20,7 @@
 #include "base/machine.h"
 #include "base/text.h"
 #include "fetch/fetch.h"
+#include "module/module.h"
 #include "millrace/stream.h"
 #include "pipeline/one.h"
 
@@ -67,13 +68,27 @@ static void list_libraries(mr_doctor *out)
              TEXT_OF(SCMP_VER_MAJOR) "." TEXT_OF(SCMP_VER_MINOR) "." TEXT_OF(SCMP_VER_MICRO));
 }
 
+/* "ready", with the library behind it, or why not. */
+static void add_module(mr_doctor *out, const char *name, const char *module, const char *kind)
+{
+    char state[sizeof out->modules[0].value - 8], value[sizeof out->modules[0].value];
+    const mr__module *loaded = NULL;
+    mr_error why = {0};
+
+    if (mr__module_load(module, kind, &loaded, &why) != MR_OK ||
+        loaded->probe(state, sizeof state, &why) != MR_OK) {
+        add_part(out->modules, &out->n_modules, name, why.message);
+        return;
+    }
+    (void)snprintf(value, sizeof value, "ready (%s)", state);
+    add_part(out->modules, &out->n_modules, name, value);
+}
+
 static void list_modules(mr_doctor *out)
 {
-    static const char *const names[] = {"onnx", "milvus", "faiss"};
-    size_t i;
-
-    for (i = 0; i < sizeof names / sizeof names[0]; i++)
-        add_part(out->modules, &out->n_modules, names[i], "not in this build");
+    add_module(out, "onnx", "embed-onnx", "embedder");
+    add_part(out->modules, &out->n_modules, "milvus", "not in this build");
+    add_part(out->modules, &out->n_modules, "faiss", "not in this build");
 }
 
 static mr_status look_at_pool(void *cookie, const mr_batch *batch, mr_pool *pool, mr_error *err)

@@ -32,10 +32,15 @@ def library_of(prefix):
     return next(prefix.glob("**/libmillrace.so"))
 
 
+def module_of(prefix):
+    return next(prefix.glob("**/millrace-embed-onnx.so"))
+
+
 def test_everything_is_there(installed):
     files = {path.relative_to(installed).as_posix() for path in installed.rglob("*") if not path.is_dir()}
     headers = {f"include/millrace/{path.name}" for path in (ROOT / "include/millrace").glob("*.h")}
     assert headers | {"bin/millrace", "libexec/millrace/millrace-worker"} <= files
+    assert module_of(installed).parent == library_of(installed).parent / "millrace"
     assert not [name for name in files if "testing" in name]
 
 
@@ -64,3 +69,22 @@ def test_exports_are_the_public_names(installed):
     declared = set(re.findall(r"MR_API[^;(]*?\b(mr_[a-z0-9_]+)\s*\(", text))
     assert "mr_version" in exported
     assert exported - declared == set()
+
+
+def test_module_exports_its_entry_only(installed):
+    table = output("nm", "-D", "--defined-only", str(module_of(installed)))
+    assert [line.split()[-1].split("@")[0] for line in table.splitlines()] == ["mr__module_entry"]
+
+
+def test_installed_program_finds_its_module(installed):
+    """The error is of the module then, not of the search for it."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith("MILLRACE_")}
+    done = subprocess.run([str(installed / "bin/millrace"), "embed", "x", "--out", "null:", "--embed", "onnx:?"],
+                          capture_output=True, check=False, text=True, env=env)
+    assert done.returncode == 2 and "onnx:MODEL.onnx" in done.stderr, done.stderr
+    module = module_of(installed)
+    away = module.rename(module.with_suffix(".away"))
+    done = subprocess.run([str(installed / "bin/millrace"), "embed", "x", "--out", "null:", "--embed", "onnx:?"],
+                          capture_output=True, check=False, text=True, env=env)
+    away.rename(module)
+    assert done.returncode == 3 and "is not installed; looked in" in done.stderr, done.stderr

@@ -51,7 +51,9 @@ static void test_names(void **state)
     refused("bultin", MR_E_INVALID, "did you mean \"builtin\"");
     refused("fakes:3", MR_E_INVALID, "did you mean \"fake\"");
     refused("", MR_E_INVALID, "no embedder");
-    refused("onnx:model.onnx", MR_E_UNSUPPORTED, "module");
+    assert_int_equal(setenv("MILLRACE_MODULES", "/nowhere", 1), 0);
+    refused("onnx:model.onnx", MR_E_UNSUPPORTED, "millrace-embed-onnx.so is not installed");
+    refused("onx:model.onnx", MR_E_INVALID, "did you mean \"onnx\"");
     refused("triton:http://localhost/m", MR_E_UNSUPPORTED, "module");
     refused("builtin:1", MR_E_INVALID, "\":1\"");
     refused("evil\n", MR_E_INVALID, "evil\\x0a");
