@@ -5,7 +5,7 @@
     build/venv/bin/python bench/http.py --pictures build/bench/sets/small [--rounds N] [--out FILE]
 
 Interleaved, whole processes timed: `millrace embed` of a list of paths, then of a list of URLs
-(32 at once). nginx and millrace share the cores, so the ratio also pays for the server's work.
+(32 at once); the ratio is the median of those of the rounds. nginx and millrace share the cores, so the ratio also pays for the server's work.
 """
 import argparse
 import json
@@ -79,7 +79,7 @@ def measure(folder, args):
         server.wait()
     median = {kind: statistics.median(values) for kind, values in rates.items()}
     return {"items": len(names), "bytes": sum((pictures / name).stat().st_size for name in names),
-            "items_per_s": rates, "median": median, "ratio": round(median["urls"] / median["files"], 3)}
+            "items_per_s": rates, "median": median, "ratio": round(statistics.median(u / f for u, f in zip(rates["urls"], rates["files"])), 3)}
 
 
 def main():

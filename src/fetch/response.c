@@ -142,6 +142,9 @@ static void begin_body(mr__transfer *t)
     if (t->engine->curl.easy_getinfo(t->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length) ==
         CURLE_OK)
         t->answer.length = length;
+    /* in one piece, not by doubling; a failure shows when bytes are added */
+    if (!t->dst && length > 0 && length <= (curl_off_t)MR__FETCH_SMALL_BYTES)
+        (void)mr__buf_reserve(&t->small, (size_t)length);
 }
 
 static size_t on_body(char *bytes, size_t one, size_t n, void *cookie)
