@@ -42,8 +42,8 @@ typedef struct mr__palette {
     uint8_t rgb[256][3];
     uint8_t alpha[256]; /* 255 where tRNS says nothing */
     bool has_alpha;
-    bool has_key;       /* of a picture without alpha: this colour of it is transparent */
-    uint8_t key[3];     /* low bytes of tRNS, as Pillow compares them; grey: the first */
+    bool has_key;   /* of a picture without alpha: this colour of it is transparent */
+    uint8_t key[3]; /* low bytes of tRNS, as Pillow compares them; grey: the first */
 } mr__palette;
 
 /* The header of a picture, validated: dimensions are 1..65535 each and within max_pixels. */
