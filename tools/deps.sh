@@ -79,7 +79,8 @@ need_root() {
 }
 
 apt_install() {
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" </dev/null
+    # RUNLEVEL=1: a server that only tests need (nginx) is not to be started by its installation
+    as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -q --no-install-recommends "$@" </dev/null
 }
 
 # Installs $missing; the package lists are fetched only if they do not know a package or are stale.
