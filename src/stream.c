@@ -56,14 +56,18 @@ static void batch_age(mr__alarm *alarm)
     (void)pthread_cond_broadcast(&stream->room);
 }
 
-/* Room for the slots in the pool: as many as are wanted, fewer if there is less, never under two.
- */
+/* How many slots are wanted; the answer is how many at least: those asked for, else two. */
+static uint32_t slots_range(const mr_stream *stream, uint32_t *wanted)
+{
+    *wanted = stream->options.slots ? stream->options.slots : 4;
+    return stream->options.slots ? stream->options.slots : 2;
+}
+
+/* Room for the slots in the pool: as many as are wanted, fewer if there is less. */
 static bool lease_slots(mr_stream *stream)
 {
-    uint32_t wanted = stream->options.slots ? stream->options.slots : 4, least = wanted;
+    uint32_t wanted, least = slots_range(stream, &wanted);
 
-    if (stream->options.slots == 0)
-        least = 2;
     for (; wanted >= least; wanted--) {
         stream->slots_bytes = stream->slot_bytes * wanted;
         if (!mr__extents_take(&stream->pool->slots, stream->slots_bytes, &stream->slots_offset))
@@ -79,11 +83,9 @@ static bool lease_slots(mr_stream *stream)
 static mr_status open_pool(mr_stream *stream, mr_error *err)
 {
     mr_pool_options options = stream->options.pool;
-    uint32_t wanted = stream->options.slots ? stream->options.slots : 4, least = wanted;
+    uint32_t wanted, least = slots_range(stream, &wanted);
     mr_status s = MR_E_NO_MEMORY;
 
-    if (stream->options.slots == 0)
-        least = 2;
     if (options.workers == 0)
         options.workers = mr__budget_workers(&options);
     for (; wanted >= least; wanted--) {

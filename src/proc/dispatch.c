@@ -24,7 +24,6 @@ static bool is_idle(const mr__worker *worker)
 
 static void finish(mr__task *task, mr_item_state state, mr_code code, mr_stage stage)
 {
-    task->sent = false;
     task->state = state;
     task->code = code;
     task->stage = stage;
@@ -47,8 +46,6 @@ static void give(mr_pool *pool, mr__worker *worker, mr__task_list *from, uint32_
         if (task->plan_cell != desc.plan_cell || task->max_pixels != desc.max_pixels)
             break;
         mr__task_remove(from, task);
-        task->queued = false;
-        task->sent = true;
         desc.items[i] = task->desc;
         worker->units[slot].tasks[i] = task;
     }
@@ -129,8 +126,6 @@ static bool take_back(mr_pool *pool)
     pool->take_backs++;
     for (i = most->units[slot].n_items; i-- > 0;) {
         mr__task *task = most->units[slot].tasks[i];
-        task->sent = false;
-        task->queued = true;
         mr__task_push_front(&pool->ready, task);
     }
     return true;
@@ -217,11 +212,9 @@ static void retry_or_give_up(mr_pool *pool, mr__task *task, mr_code reason, cons
     uint64_t spent = mr__clock_ns() - task->ready_ns;
 
     task->attempts++;
-    task->sent = false;
     if (!task->alone) {
         task->alone = true;
         task->ops->retry(task);
-        task->queued = true;
         mr__task_push(&pool->ready_alone, task);
         return;
     }
@@ -245,8 +238,6 @@ void mr__dispatch_reclaim(mr_pool *pool, mr__worker *worker, mr_code reason, con
         for (i = worker->units[slot].n_items; i-- > 0;) {
             mr__task *task = worker->units[slot].tasks[i];
             if (task->unwanted) {
-                task->sent = false;
-                task->queued = true;
                 mr__task_push(&pool->unwanted, task);
                 continue;
             }
@@ -258,8 +249,6 @@ void mr__dispatch_reclaim(mr_pool *pool, mr__worker *worker, mr_code reason, con
                 retry_or_give_up(pool, task, reason, message);
                 continue;
             }
-            task->sent = false;
-            task->queued = true;
             mr__task_push_front(task->alone ? &pool->ready_alone : &pool->ready, task);
         }
     }

@@ -47,8 +47,7 @@ void mr__pool_submit(mr_pool *pool, mr__task *task)
 {
     task->ready_ns = mr__clock_ns();
     task->attempts = task->returned = 0;
-    task->alone = task->sent = task->unwanted = false;
-    task->queued = true;
+    task->alone = task->unwanted = false;
     mr__task_push(&pool->ready, task);
     mr__dispatch(pool);
 }
@@ -62,7 +61,6 @@ static void cancel_from(mr__task_list *list, const void *owner, mr__task_list *c
         if (task->owner != owner)
             continue;
         mr__task_remove(list, task);
-        task->queued = false;
         mr__task_push(cancelled, task);
     }
 }

@@ -133,8 +133,7 @@ static mr_status build(mr_pool *pool, mr_error *err)
     return s;
 }
 
-/* Workers first: they start while this thread and the reserver see to the memory that they will
- * use. */
+/* Workers first: they start while the reserver sees to the memory that they will use. */
 static mr_status start(mr_pool *pool, mr_error *err)
 {
     mr_status s = mr__thread_start(&pool->loop, mr__supervisor_main, pool, err);

@@ -118,7 +118,6 @@ static void reset_control(mr_pool *pool, mr__worker *worker)
     control->cpu_level = (uint32_t)pool->cpu_level;
     control->index = worker->index;
     for (i = 0; i < MR__PLAN_CELLS; i++) {
-        control->plans[i].version = pool->plans[i].version;
         memcpy(control->plans[i].text, pool->plans[i].text, sizeof pool->plans[i].text);
     }
 }

@@ -31,8 +31,6 @@ struct mr__task {
     uint32_t attempts; /* times that a worker began it */
     uint32_t returned; /* times that a worker ended with this next in turn, said to be unbegun */
     bool alone;        /* a worker died on it: now by itself, in a fresh worker */
-    bool queued;       /* in the pool's ready list */
-    bool sent;         /* in a worker's mailbox */
     bool unwanted;     /* its owner is leaving: should its worker die, it is over */
     uint64_t ready_ns; /* when it was submitted */
 

@@ -84,8 +84,6 @@ typedef struct mr__unit {
 
 /* Canonical text of a plan. Rewritten only while no queued unit names the cell. */
 typedef struct mr__plan_cell {
-    uint32_t version;
-    uint32_t text_bytes;
     char text[MR__PLAN_TEXT_MAX];
 } mr__plan_cell;
 

@@ -64,7 +64,6 @@ static void harm(mr__control *control, uint8_t *slots)
         mr__word_store(&unit->word, pick(UINT32_MAX));
         break;
     case 4:
-        control->plans[pick(MR__PLAN_CELLS)].version = pick(1000);
         control->plans[pick(MR__PLAN_CELLS)].text[pick(MR__PLAN_TEXT_MAX)] = 'x';
         break;
     case 5:

@@ -55,9 +55,7 @@ KILL_AT_DEADLINE = """        worker->timed_out = true;
 GRANT = """    mr__need_grant(worker->control, worker->need_number, what);
     mr__wake_ring(&worker->control->doorbell);
 """
-RECLAIM_UNTOUCHED = """            task->sent = false;
-            task->queued = true;
-            mr__task_push_front(task->alone ? &pool->ready_alone : &pool->ready, task);
+RECLAIM_UNTOUCHED = """            mr__task_push_front(task->alone ? &pool->ready_alone : &pool->ready, task);
         }
     }
     worker->head"""
@@ -126,8 +124,9 @@ MUTANTS = {
     "reclaim-before-reap": ("supervisor.c", [(KILL_AT_DEADLINE, KILL_AT_DEADLINE + """
         mr__dispatch_reclaim(pool, worker, MR_CODE_TIMED_OUT, "");
 """)]),
-    "dead-units-lost": ("dispatch.c", [(RECLAIM_UNTOUCHED, RECLAIM_UNTOUCHED.replace("""
-            mr__task_push_front(task->alone ? &pool->ready_alone : &pool->ready, task);""", ""))]),
+    "dead-units-lost": ("dispatch.c", [(RECLAIM_UNTOUCHED, RECLAIM_UNTOUCHED.replace("""\
+            mr__task_push_front(task->alone ? &pool->ready_alone : &pool->ready, task);
+""", ""))]),
 }
 
 

@@ -32,8 +32,8 @@ bool explore_any_sent(void)
 {
     uint32_t i;
 
-    for (i = 0; i < explore_n_tasks(); i++)
-        if (state()->tasks[i].sent)
+    for (i = 0; i < explore_world.pool.n_workers; i++)
+        if (explore_world.workers[i].head != explore_world.workers[i].tail)
             return true;
     return false;
 }
