@@ -26,12 +26,21 @@ MR_API const char *mr_metric_name(mr_metric metric);
 /** Metric of a name, case-insensitive. MR_E_INVALID for others. */
 MR_API MR_MUST_CHECK mr_status mr_metric_from_name(const char *name, mr_metric *out, mr_error *err);
 
+/** One named value: what only some stores know, checked by the store that gets it. */
+typedef struct mr_param {
+    const char *name;
+    const char *value;
+} mr_param;
+
 typedef struct mr_store_options {
     bool read_only;     /**< search and report: no writer's lock is taken; default false */
     bool must_exist;    /**< MR_E_NOT_FOUND instead of creating it; default false */
     const char *ledger; /**< ledger file of a store that has none inside; NULL: the default place */
+    const mr_param *params; /**< of the store itself ("token", "tls_ca", "timeout"); an unknown name
+                               is MR_E_INVALID; borrowed for the call; default none */
+    size_t n_params;
     mr_logger logger;
-    unsigned char reserved[64];
+    unsigned char reserved[48];
 } mr_store_options;
 
 /** Fills in the defaults. The single source of them. */
@@ -62,6 +71,7 @@ typedef struct mr_collection {
     uint64_t num_entities;
     uint32_t dim;
     mr_metric metric;
+    bool loaded; /**< ready to be searched */
 } mr_collection;
 
 /** Frees the strings and zeroes the struct. */
@@ -77,6 +87,60 @@ MR_API MR_MUST_CHECK mr_status mr_store_list(mr_store *store,
                                                        const mr_collection *collection),
                                              void *cookie, mr_error *err);
 
+/** What a new collection is to be. */
+typedef struct mr_collection_options {
+    const char *name;        /**< default NULL: "default" */
+    const char *description; /**< free text; default "" */
+    uint32_t dim;            /**< length of a vector, 1..32768; required */
+    mr_metric metric;        /**< default MR_METRIC_IP */
+    const char *index;       /**< default "FLAT" */
+    const mr_param *params;  /**< of the index and the schema ("nlist", "M", "vector_field"); an
+                                unknown name is MR_E_INVALID; default none */
+    size_t n_params;
+    unsigned char reserved[64];
+} mr_collection_options;
+
+/** Fills in the defaults. The single source of them. */
+MR_API void mr_collection_options_init(mr_collection_options *options);
+
+/** Creates an empty collection. MR_E_INVALID: there is one of that name. */
+MR_API MR_MUST_CHECK mr_status mr_store_create(mr_store *store,
+                                               const mr_collection_options *options, mr_error *err);
+
+/** Removes the collection `name` with its rows, its index and its ledger. MR_E_NOT_FOUND names
+ * those that are there. */
+MR_API MR_MUST_CHECK mr_status mr_store_drop(mr_store *store, const char *name, mr_error *err);
+
+/** Makes `collection` (NULL: "default") ready to be searched; returns when it is. */
+MR_API MR_MUST_CHECK mr_status mr_store_load(mr_store *store, const char *collection,
+                                             mr_error *err);
+
+/** Gives back the memory that mr_store_load took; nothing stored is lost. */
+MR_API MR_MUST_CHECK mr_status mr_store_release(mr_store *store, const char *collection,
+                                                mr_error *err);
+
+/** Returns when everything written to `collection` so far is durable and counted. */
+MR_API MR_MUST_CHECK mr_status mr_store_flush(mr_store *store, const char *collection,
+                                              mr_error *err);
+
+/**
+ * Deletes the rows with these ids, and what the ledger says of them; ids that are not there are no
+ * error. `*deleted`: rows that are gone, as far as the store counts them.
+ */
+MR_API MR_MUST_CHECK mr_status mr_store_delete(mr_store *store, const char *collection,
+                                               const char *const *ids, size_t n_ids,
+                                               uint64_t *deleted, mr_error *err);
+
+/** Deletes the rows that `filter` selects (see mr_search_options). MR_E_INVALID: its syntax. */
+MR_API MR_MUST_CHECK mr_status mr_store_delete_where(mr_store *store, const char *collection,
+                                                     const char *filter, uint64_t *deleted,
+                                                     mr_error *err);
+
+/** Asks the store whether it is well: MR_OK, and in `state` what it is ("Milvus 2.3.5"); else the
+ * error says what is wrong and what to do. */
+MR_API MR_MUST_CHECK mr_status mr_store_health(mr_store *store, char *state, size_t size,
+                                               mr_error *err);
+
 /** One neighbour. Strings live as long as the result. */
 typedef struct mr_hit {
     const char *id;
@@ -84,19 +148,27 @@ typedef struct mr_hit {
     const char *metadata; /**< JSON object */
     float score;          /**< larger is nearer for IP and COSINE; for L2 the negative distance */
     float distance;       /**< 1 - score for IP and COSINE; squared Euclidean distance for L2 */
+    const char *fields;   /**< JSON object of the output fields that were asked for, or "{}" */
 } mr_hit;
 
 typedef struct mr_hits mr_hits;
 
 typedef struct mr_search_options {
-    const char *collection;  /**< default NULL: "default" */
-    uint32_t k;              /**< neighbours wanted, 1..16384; default 10 */
-    const char *filter;      /**< expression, NULL: none. Not in this build: MR_E_UNSUPPORTED */
+    const char *collection; /**< default NULL: "default" */
+    uint32_t k;             /**< neighbours wanted, 1..16384; default 10 */
+    const char *filter;     /**< expression in the grammar of Milvus, applied before the nearest
+                               are chosen; NULL: none. MR_E_INVALID: its syntax */
+    const char *const *output_fields; /**< further fields of the rows wanted in mr_hit.fields; "*":
+                                         all; default none */
+    size_t n_output_fields;
+    const mr_param *params; /**< of the search ("nprobe", "ef", "consistency"); an unknown name is
+                               MR_E_INVALID; default none */
+    size_t n_params;
     bool force_plan;         /**< search although the fingerprint differs; default false */
     const char *worker_path; /**< as in mr_pool_options */
     bool require_sandbox;    /**< as in mr_pool_options */
     mr_logger logger;
-    unsigned char reserved[64];
+    unsigned char reserved[32];
 } mr_search_options;
 
 /** Fills in the defaults. The single source of them. */

@@ -19,7 +19,7 @@
 #define MR__MODULE_MAGIC 0x6d6c6d64u /* "mlmd" */
 
 /* Raised with every change of a struct that crosses this border: this one and the ops tables. */
-#define MR__MODULE_ABI 1u
+#define MR__MODULE_ABI 2u
 
 #define MR__MODULE_SYMBOL "mr__module_entry"
 
@@ -27,7 +27,7 @@ typedef struct mr__module {
     uint32_t magic, abi;
     const char *version; /* MR_VERSION of its build: must be the library's */
     const char *name;    /* "embed-onnx" */
-    const char *kind;    /* "embedder": `ops` is a mr__embed_ops */
+    const char *kind;    /* "embedder": `ops` is a mr__embed_ops; "store": a mr__store_ops */
     const void *ops;
     /* Why it is ready or not, for doctor: "onnxruntime 1.20.1 at PATH" with MR_OK, else an error
      * that says the next step. Any thread. */

@@ -33,40 +33,45 @@ mr_status mr__hits_new(uint32_t k, mr_metric metric, mr_hits **out, mr_error *er
     return MR_OK;
 }
 
-/* One block holds the three texts of a hit. */
-static char *copy_texts(const mr_hit *hit, size_t *uri, size_t *metadata)
-{
-    size_t id_size = strlen(hit->id) + 1, uri_size = strlen(hit->uri) + 1,
-           metadata_size = strlen(hit->metadata) + 1, size;
-    char *block = NULL;
+enum { ID, URI, METADATA, FIELDS, N_TEXTS };
 
-    if (mr__size_add(&size, id_size, uri_size) && mr__size_add(&size, size, metadata_size))
-        block = malloc(size);
-    if (!block)
-        return NULL;
-    *uri = id_size;
-    *metadata = id_size + uri_size;
-    memcpy(block, hit->id, id_size);
-    memcpy(block + *uri, hit->uri, uri_size);
-    memcpy(block + *metadata, hit->metadata, metadata_size);
+/* One block holds the texts of a hit, one after the other; `at` says where each begins. */
+static char *copy_texts(const mr_hit *hit, size_t at[N_TEXTS])
+{
+    const char *texts[N_TEXTS] = {hit->id, hit->uri, hit->metadata,
+                                  hit->fields ? hit->fields : "{}"};
+    size_t sizes[N_TEXTS], total = 0;
+    char *block;
+    int i;
+
+    for (i = 0; i < N_TEXTS; i++) {
+        sizes[i] = strlen(texts[i]) + 1;
+        at[i] = total;
+        if (!mr__size_add(&total, total, sizes[i]))
+            return NULL;
+    }
+    block = malloc(total);
+    for (i = 0; block && i < N_TEXTS; i++)
+        memcpy(block + at[i], texts[i], sizes[i]);
     return block;
 }
 
 mr_status mr__hits_add(mr_hits *hits, const mr_hit *hit, mr_error *err)
 {
-    size_t uri, metadata;
+    size_t at[N_TEXTS];
     char *block;
 
     if (hits->n == hits->cap)
         return mr__error_set(err, MR_E_INTERNAL, "search results: more than the %zu asked for",
                              hits->cap);
-    block = copy_texts(hit, &uri, &metadata);
+    block = copy_texts(hit, at);
     if (!block)
         return mr__error_no_memory(err, "search results");
     hits->texts[hits->n] = block;
-    hits->hits[hits->n++] = (mr_hit){.id = block,
-                                     .uri = block + uri,
-                                     .metadata = block + metadata,
+    hits->hits[hits->n++] = (mr_hit){.id = block + at[ID],
+                                     .uri = block + at[URI],
+                                     .metadata = block + at[METADATA],
+                                     .fields = block + at[FIELDS],
                                      .score = hit->score,
                                      .distance = hit->distance};
     return MR_OK;

@@ -24,6 +24,11 @@ void mr_store_options_init(mr_store_options *options)
     *options = (mr_store_options){0};
 }
 
+void mr_collection_options_init(mr_collection_options *options)
+{
+    *options = (mr_collection_options){.metric = MR_METRIC_IP, .index = "FLAT", .description = ""};
+}
+
 void mr_search_options_init(mr_search_options *options)
 {
     *options = (mr_search_options){.k = 10};
@@ -84,15 +89,14 @@ static mr_status pick(const char *spec, const mr__store_ops **out, mr_error *err
     return MR_OK;
 }
 
-/* Puts "store NAME: " before the message of a failure. */
-static mr_status told(const mr__store_ops *ops, mr_status status, mr_error *err)
+mr_status mr__store_told(const mr__store_ops *ops, mr_status status, mr_error *err)
 {
     if (status < 0 && err)
         (void)mr__error_wrap(err, "store %s", ops->name);
     return status;
 }
 
-static mr_status lacking(const mr_store *store, const char *what, mr_error *err)
+mr_status mr__store_lacking(const mr_store *store, const char *what, mr_error *err)
 {
     return mr__error_set(err, MR_E_UNSUPPORTED, "store %s: %s has no %s", store->ops->name,
                          store->spec, what);
@@ -116,12 +120,12 @@ mr_status mr_store_open(const char *spec, const mr_store_options *options, mr_st
         return status;
     copy = strdup(spec);
     if (!copy)
-        return told(ops, mr__error_no_memory(err, "specification"), err);
+        return mr__store_told(ops, mr__error_no_memory(err, "specification"), err);
     status = ops->open(spec, options, out, err);
     if (status != MR_OK) {
         free(copy);
         *out = NULL;
-        return told(ops, status, err);
+        return mr__store_told(ops, status, err);
     }
     (*out)->ops = ops;
     (*out)->spec = copy;
@@ -144,8 +148,8 @@ void mr_store_close(mr_store **store)
 mr_status mr__store_begin(mr_store *store, const mr__collection_spec *spec, mr_error *err)
 {
     if (!store->ops->begin)
-        return lacking(store, "way to be written", err);
-    return told(store->ops, store->ops->begin(store, spec, err), err);
+        return mr__store_lacking(store, "way to be written", err);
+    return mr__store_told(store->ops, store->ops->begin(store, spec, err), err);
 }
 
 mr_status mr__store_commit(mr_store *store, const mr__commit *commit, mr_error *err)
@@ -153,18 +157,18 @@ mr_status mr__store_commit(mr_store *store, const mr__commit *commit, mr_error *
     mr_status status;
 
     if (!store->ops->commit)
-        return lacking(store, "way to be written", err);
+        return mr__store_lacking(store, "way to be written", err);
     status = store->ops->commit(store, commit, err);
     if (status < 0 && err)
         (void)mr__error_wrap(err, "batch %llu", (unsigned long long)commit->batch);
-    return told(store->ops, status, err);
+    return mr__store_told(store->ops, status, err);
 }
 
 mr_status mr__store_finish(mr_store *store, mr_error *err)
 {
     if (!store->ops->finish)
         return MR_OK;
-    return told(store->ops, store->ops->finish(store, err), err);
+    return mr__store_told(store->ops, store->ops->finish(store, err), err);
 }
 
 bool mr__store_has_ledger(const mr_store *store)
@@ -175,23 +179,23 @@ bool mr__store_has_ledger(const mr_store *store)
 mr_status mr__store_fact(mr_store *store, const char *key, mr__ledger_fact *out, mr_error *err)
 {
     if (!store->ops->fact)
-        return lacking(store, "ledger", err);
-    return told(store->ops, store->ops->fact(store, key, out, err), err);
+        return mr__store_lacking(store, "ledger", err);
+    return mr__store_told(store->ops, store->ops->fact(store, key, out, err), err);
 }
 
 mr_status mr__store_id_owner(mr_store *store, const char *id, char *key, size_t size, mr_error *err)
 {
     if (!store->ops->id_owner)
-        return lacking(store, "ledger", err);
-    return told(store->ops, store->ops->id_owner(store, id, key, size, err), err);
+        return mr__store_lacking(store, "ledger", err);
+    return mr__store_told(store->ops, store->ops->id_owner(store, id, key, size, err), err);
 }
 
 mr_status mr__store_vector(mr_store *store, const char *collection, const char *id, float *vector,
                            uint32_t dim, mr_error *err)
 {
     if (!store->ops->vector)
-        return lacking(store, "search", err);
-    return told(
+        return mr__store_lacking(store, "search", err);
+    return mr__store_told(
         store->ops,
         store->ops->vector(store, collection ? collection : "default", id, vector, dim, err), err);
 }
@@ -201,27 +205,28 @@ mr_status mr_store_report(mr_store *store, const char *collection, bool failed_o
                           mr_error *err)
 {
     if (!store->ops->report)
-        return lacking(store, "ledger", err);
-    return told(store->ops,
-                store->ops->report(store, collection ? collection : "default", failed_only, fn,
-                                   cookie, err),
-                err);
+        return mr__store_lacking(store, "ledger", err);
+    return mr__store_told(store->ops,
+                          store->ops->report(store, collection ? collection : "default",
+                                             failed_only, fn, cookie, err),
+                          err);
 }
 
 mr_status mr_store_collection(mr_store *store, const char *name, mr_collection *out, mr_error *err)
 {
     memset(out, 0, sizeof *out);
     if (!store->ops->collection)
-        return lacking(store, "collections", err);
-    return told(store->ops, store->ops->collection(store, name ? name : "default", out, err), err);
+        return mr__store_lacking(store, "collections", err);
+    return mr__store_told(store->ops,
+                          store->ops->collection(store, name ? name : "default", out, err), err);
 }
 
 mr_status mr_store_list(mr_store *store, int (*fn)(void *cookie, const mr_collection *collection),
                         void *cookie, mr_error *err)
 {
     if (!store->ops->list)
-        return lacking(store, "collections", err);
-    return told(store->ops, store->ops->list(store, fn, cookie, err), err);
+        return mr__store_lacking(store, "collections", err);
+    return mr__store_told(store->ops, store->ops->list(store, fn, cookie, err), err);
 }
 
 /* What every search checks, whatever the store. */
@@ -229,13 +234,10 @@ static mr_status check_search(const mr_store *store, const mr_search_options *op
                               mr_error *err)
 {
     if (!store->ops->search)
-        return lacking(store, "search", err);
+        return mr__store_lacking(store, "search", err);
     if (options->k < 1 || options->k > MAX_K)
         return mr__error_set(err, MR_E_INVALID, "search: k = %u is not within 1..%u", options->k,
                              MAX_K);
-    if (options->filter)
-        return mr__error_set(err, MR_E_UNSUPPORTED,
-                             "search: filter expressions are not in this build");
     return MR_OK;
 }
 
@@ -257,7 +259,8 @@ mr_status mr_search_vector(mr_store *store, const float *vector, uint32_t dim,
         if (!isfinite(vector[i]))
             return mr__error_set(err, MR_E_INVALID,
                                  "search: component %u of the query is not finite", i);
-    return told(store->ops, store->ops->search(store, vector, dim, options, out, err), err);
+    return mr__store_told(store->ops, store->ops->search(store, vector, dim, options, out, err),
+                          err);
 }
 
 mr_status mr_search_id(mr_store *store, const char *id, const mr_search_options *options,
@@ -285,8 +288,8 @@ mr_status mr_search_id(mr_store *store, const char *id, const mr_search_options 
     }
     status = mr__store_vector(store, options->collection, id, vector, collection.dim, err);
     if (status == MR_OK)
-        status = told(store->ops,
-                      store->ops->search(store, vector, collection.dim, options, out, err), err);
+        status = mr__store_told(
+            store->ops, store->ops->search(store, vector, collection.dim, options, out, err), err);
 done:
     free(vector);
     mr_collection_fini(&collection);

@@ -31,7 +31,9 @@ typedef struct mr__collection_spec {
     const char *name;
     const char *plan_name, *plan_text, *fingerprint, *embedder;
     const char *index;
-    mr_metric metric; /* MR_METRIC_ANY: not asked for */
+    mr_metric metric;       /* MR_METRIC_ANY: not asked for */
+    const mr_param *params; /* of a new collection's index and schema */
+    size_t n_params;
     mr_row_shape
         row; /* of what is stored: float32 [dim] as channels=dim, height=width=1, or a tensor */
     uint32_t dim; /* 0 for tensors */
@@ -77,6 +79,17 @@ typedef struct mr__store_ops {
     mr_status (*search)(mr_store *store, const float *vector, uint32_t dim,
                         const mr_search_options *options, mr_hits **out, mr_error *err);
     void (*close)(mr_store *store);
+    /* Administration: what the public calls of the same names say. `name` is never NULL. */
+    mr_status (*create)(mr_store *store, const mr_collection_options *options, mr_error *err);
+    mr_status (*drop)(mr_store *store, const char *name, mr_error *err);
+    mr_status (*load)(mr_store *store, const char *name, mr_error *err);
+    mr_status (*release)(mr_store *store, const char *name, mr_error *err);
+    mr_status (*flush)(mr_store *store, const char *name, mr_error *err);
+    mr_status (*remove)(mr_store *store, const char *name, const char *const *ids, size_t n_ids,
+                        uint64_t *deleted, mr_error *err);
+    mr_status (*remove_where)(mr_store *store, const char *name, const char *filter,
+                              uint64_t *deleted, mr_error *err);
+    mr_status (*health)(mr_store *store, char *state, size_t size, mr_error *err);
 } mr__store_ops;
 
 /* Every implementation's struct starts with this. NULL operations answer MR_E_UNSUPPORTED. */
@@ -96,6 +109,11 @@ mr_status mr__store_id_owner(mr_store *store, const char *id, char *key, size_t 
 bool mr__store_has_ledger(const mr_store *store);
 mr_status mr__store_vector(mr_store *store, const char *collection, const char *id, float *vector,
                            uint32_t dim, mr_error *err);
+
+/* Puts "store NAME: " before the message of a failure; returns `status`. */
+mr_status mr__store_told(const mr__store_ops *ops, mr_status status, mr_error *err);
+/* MR_E_UNSUPPORTED: "NAME has no WHAT". */
+mr_status mr__store_lacking(const mr_store *store, const char *what, mr_error *err);
 
 /* Building results: `mr__hits_new` makes room for k; strings are copied by add. */
 mr_status mr__hits_new(uint32_t k, mr_metric metric, mr_hits **out, mr_error *err);

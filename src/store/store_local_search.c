@@ -259,8 +259,12 @@ mr_status mr__local_search(mr_store *store, const float *vector, uint32_t dim,
 {
     mr__local *local = (mr__local *)store;
     uint64_t start = mr__clock_ns();
-    mr_status status = mr__local_exec(local->path, local->reader, "BEGIN", err);
+    mr_status status;
 
+    if (options->filter)
+        return mr__error_set(err, MR_E_UNSUPPORTED,
+                             "search: filter expressions are not in this build");
+    status = mr__local_exec(local->path, local->reader, "BEGIN", err);
     if (status != MR_OK)
         return status;
     status = search_now(local, vector, dim, options, out, err);
