@@ -105,6 +105,8 @@ static const char *text_of(const struct effective *e, enum cli_option_id id)
         return e->pipeline.collection;
     case OPT_INDEX:
         return e->pipeline.index;
+    case OPT_LEDGER:
+        return e->pipeline.ledger;
     case OPT_EMBEDDER:
         return e->pipeline.embed;
     case OPT_ONNXRUNTIME:

@@ -38,6 +38,10 @@ const struct cli_option cli_options[OPT_COUNT] = {
                          "searched for)"},
     [OPT_COLLECTION] = {"collection", 0, KIND_TEXT, GROUP_MAIN, VERB_STORES, "NAME", NULL, 0, 0,
                         "collection of the store (default: default)"},
+    [OPT_LEDGER] = {"ledger", 0, KIND_TEXT, GROUP_MAIN, VERB_INGEST | VERB_REPORT, "FILE", NULL, 0,
+                    0,
+                    "ledger of a store that has none inside (default: "
+                    "~/.local/state/millrace/STORE.ledger)"},
     [OPT_REFRESH] =
         {"refresh", 0, KIND_CHOICE, GROUP_MAIN, VERB_INGEST, "WHEN", "auto|always|never", 0, 0,
          "items that are stored already: again if they changed (auto, default), always, "

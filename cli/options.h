@@ -12,6 +12,7 @@ enum cli_option_id {
     OPT_EMBEDDER,
     OPT_ONNXRUNTIME,
     OPT_COLLECTION,
+    OPT_LEDGER,
     OPT_REFRESH,
     OPT_FORCE_PLAN,
     OPT_INDEX,

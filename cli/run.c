@@ -94,6 +94,7 @@ void cli_pipeline_options(const struct cli_args *args, const struct cli_run *run
     out->index = cli_given(args, OPT_INDEX) ? cli_text(args, OPT_INDEX) : out->index;
     if (cli_given(args, OPT_METRIC))
         out->metric = (mr_metric)cli_number(args, OPT_METRIC, MR_METRIC_IP);
+    out->ledger = cli_text(args, OPT_LEDGER);
     out->force_plan = cli_given(args, OPT_FORCE_PLAN);
     out->refresh = (mr_refresh)cli_number(args, OPT_REFRESH, out->refresh);
     if (cli_given(args, OPT_ERROR_BUDGET))

@@ -32,6 +32,7 @@ const struct cli_setting cli_settings[] = {
     {"store.collection", OPT_COLLECTION},
     {"store.index", OPT_INDEX},
     {"store.metric", OPT_METRIC},
+    {"store.ledger", OPT_LEDGER},
     {"store.refresh", OPT_REFRESH},
     {"embed.embedder", OPT_EMBEDDER},
     {"embed.onnxruntime", OPT_ONNXRUNTIME},

@@ -17,6 +17,7 @@ int cli_store_open(const struct cli_args *args, size_t first, mr_store **out, si
     mr_store_options_init(&options);
     options.read_only = true;
     options.must_exist = true;
+    options.ledger = cli_text(args, OPT_LEDGER);
     options.logger = cli_console_logger();
     status = mr_store_open(spec, &options, out, &err);
     /* a store that is not there is the environment's fault; a collection or id that is not, a slip

@@ -80,7 +80,7 @@ static mr_status open_store(mr_pipeline *p, const mr_pipeline_options *options, 
     mr_status status;
 
     mr_store_options_init(&store);
-    store.ledger = options->ledger;
+    store.ledger = options->no_ledger ? NULL : options->ledger;
     store.logger = options->stream.pool.logger;
     status = mr_store_open(options->store, &store, &p->store, err);
     if (status == MR_OK)

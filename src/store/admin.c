@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "store/ledger.h"
 #include "store/store.h"
 
 #define MAX_DIM      32768u
@@ -46,9 +47,14 @@ mr_status mr_store_create(mr_store *store, const mr_collection_options *options,
 
 mr_status mr_store_drop(mr_store *store, const char *name, mr_error *err)
 {
+    mr_status status;
+
     if (!store->ops->drop)
         return mr__store_lacking(store, "collections that can be dropped", err);
-    return mr__store_told(store->ops, store->ops->drop(store, or_default(name), err), err);
+    status = mr__ledger_forget(store, or_default(name), err);
+    if (status == MR_OK)
+        status = store->ops->drop(store, or_default(name), err);
+    return mr__store_told(store->ops, status, err);
 }
 
 mr_status mr_store_load(mr_store *store, const char *collection, mr_error *err)
@@ -75,6 +81,7 @@ mr_status mr_store_flush(mr_store *store, const char *collection, mr_error *err)
 mr_status mr_store_delete(mr_store *store, const char *collection, const char *const *ids,
                           size_t n_ids, uint64_t *deleted, mr_error *err)
 {
+    mr_status status;
     size_t i;
 
     *deleted = 0;
@@ -89,22 +96,26 @@ mr_status mr_store_delete(mr_store *store, const char *collection, const char *c
     }
     if (n_ids == 0)
         return MR_OK;
-    return mr__store_told(
-        store->ops, store->ops->remove(store, or_default(collection), ids, n_ids, deleted, err),
-        err);
+    status = mr__ledger_forget_ids(store, or_default(collection), ids, n_ids, err);
+    if (status == MR_OK)
+        status = store->ops->remove(store, or_default(collection), ids, n_ids, deleted, err);
+    return mr__store_told(store->ops, status, err);
 }
 
 mr_status mr_store_delete_where(mr_store *store, const char *collection, const char *filter,
                                 uint64_t *deleted, mr_error *err)
 {
+    mr_status status;
+
     *deleted = 0;
     if (!store->ops->remove_where)
         return mr__store_lacking(store, "rows that can be deleted by a filter", err);
     if (!filter || !*filter)
         return mr__error_set(err, MR_E_INVALID, "delete: the filter is empty");
-    return mr__store_told(
-        store->ops, store->ops->remove_where(store, or_default(collection), filter, deleted, err),
-        err);
+    status = mr__ledger_forget_where(store, or_default(collection), filter, err);
+    if (status == MR_OK)
+        status = store->ops->remove_where(store, or_default(collection), filter, deleted, err);
+    return mr__store_told(store->ops, status, err);
 }
 
 mr_status mr_store_health(mr_store *store, char *state, size_t size, mr_error *err)

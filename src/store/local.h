@@ -24,6 +24,9 @@
 #define MR__LOCAL_APPLICATION_ID 0x4d696c6c
 #define MR__LOCAL_SCHEMA         2
 
+/* The "index" of a collection whose rows are in another store: this is its ledger. */
+#define MR__LOCAL_NO_INDEX "LEDGER"
+
 typedef enum mr__local_stmt {
     MR__LOCAL_BUMP,
     MR__LOCAL_ROW_MOVED,
@@ -31,6 +34,8 @@ typedef enum mr__local_stmt {
     MR__LOCAL_ROW_UPDATE,
     MR__LOCAL_COUNT,
     MR__LOCAL_ITEM,
+    MR__LOCAL_COMMITS, /* those before are made for the first commit */
+    MR__LOCAL_MOVED = MR__LOCAL_COMMITS,
     MR__LOCAL_STMTS
 } mr__local_stmt;
 
@@ -46,6 +51,7 @@ typedef struct mr__local {
     uint32_t dim;
     char fingerprint[80];
     bool with_ledger;
+    bool only_ledger;  /* of another store: rows have no data */
     float row_ms;      /* writing one row of the batch at hand took, without the sync at its end */
     bool ledger_first; /* test builds: the order that loses rows, to prove that tests see it */
 

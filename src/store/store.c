@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/failpoint.h"
 #include "base/size.h"
 #include "base/text.h"
 #include "store/backends.h"
+#include "store/ledger.h"
 
 #define MAX_K 16384u
 
@@ -102,13 +104,34 @@ mr_status mr__store_lacking(const mr_store *store, const char *what, mr_error *e
                          store->spec, what);
 }
 
+/* Test builds can take the ledger of a local store out of it, and so see one beside a store. */
+static bool keeps_beside(const mr__store_ops *ops)
+{
+    return ops->ledger_beside ||
+           (ops == &mr__store_local && mr__failpoint_hit("store.ledger_beside"));
+}
+
+/* What the registry adds to a store that its implementation has opened. */
+static mr_status adopt(mr_store *store, const char *spec, const mr_store_options *options,
+                       mr_error *err)
+{
+    store->logger = options->logger;
+    store->spec = strdup(spec);
+    store->ledger_given = options->ledger != NULL;
+    if (options->ledger)
+        store->ledger_file = strdup(options->ledger);
+    if (!store->spec || (store->ledger_given && !store->ledger_file))
+        return mr__error_no_memory(err, "specification");
+    return MR_OK;
+}
+
 mr_status mr_store_open(const char *spec, const mr_store_options *options, mr_store **out,
                         mr_error *err)
 {
     mr_store_options defaults;
     const mr__store_ops *ops = &mr__store_local;
     mr_status status;
-    char *copy;
+    bool beside;
 
     *out = NULL;
     if (!options) {
@@ -118,76 +141,127 @@ mr_status mr_store_open(const char *spec, const mr_store_options *options, mr_st
     status = pick(spec, &ops, err);
     if (status != MR_OK)
         return status;
-    copy = strdup(spec);
-    if (!copy)
-        return mr__store_told(ops, mr__error_no_memory(err, "specification"), err);
-    status = ops->open(spec, options, out, err);
-    if (status != MR_OK) {
-        free(copy);
-        *out = NULL;
-        return mr__store_told(ops, status, err);
+    beside = keeps_beside(ops);
+    if (options->ledger && !beside)
+        status =
+            mr__error_set(err, MR_E_INVALID, "%s %s, so there is none to be put into %s", spec,
+                          ops->fact ? "has its ledger inside" : "keeps no ledger", options->ledger);
+    if (status == MR_OK)
+        status = ops->open(spec, options, out, err);
+    if (status == MR_OK) {
+        (*out)->ops = ops;
+        (*out)->ledger_beside = beside;
+        status = adopt(*out, spec, options, err);
+        if (status != MR_OK)
+            mr_store_close(out);
     }
-    (*out)->ops = ops;
-    (*out)->spec = copy;
-    (*out)->logger = options->logger;
-    return MR_OK;
+    if (status != MR_OK)
+        *out = NULL;
+    return mr__store_told(ops, status, err);
 }
 
 void mr_store_close(mr_store **store)
 {
-    char *spec;
+    char *spec, *ledger_file;
 
     if (!store || !*store)
         return;
     spec = (*store)->spec;
+    ledger_file = (*store)->ledger_file;
+    mr_store_close(&(*store)->ledger);
     (*store)->ops->close(*store);
     free(spec);
+    free(ledger_file);
     *store = NULL;
 }
 
 mr_status mr__store_begin(mr_store *store, const mr__collection_spec *spec, mr_error *err)
 {
+    mr__collection_spec inside = *spec;
+    bool beside = spec->with_ledger && store->ledger_beside;
+    mr_status status = MR_OK;
+
     if (!store->ops->begin)
         return mr__store_lacking(store, "way to be written", err);
-    return mr__store_told(store->ops, store->ops->begin(store, spec, err), err);
+    inside.with_ledger = spec->with_ledger && !beside;
+    if (beside) /* first, since it can be held by another run */
+        status = mr__ledger_open(store, err);
+    if (status == MR_OK)
+        status = store->ops->begin(store, &inside, err);
+    if (status == MR_OK && beside)
+        status = mr__ledger_begin(store, spec, err);
+    return mr__store_told(store->ops, status, err);
 }
 
-mr_status mr__store_commit(mr_store *store, const mr__commit *commit, mr_error *err)
+/* Says which batch it was. */
+static mr_status told_batch(const mr_store *store, const mr__commit *commit, mr_status status,
+                            mr_error *err)
 {
-    mr_status status;
-
-    if (!store->ops->commit)
-        return mr__store_lacking(store, "way to be written", err);
-    status = store->ops->commit(store, commit, err);
     if (status < 0 && err)
         (void)mr__error_wrap(err, "batch %llu", (unsigned long long)commit->batch);
     return mr__store_told(store->ops, status, err);
 }
 
+mr_status mr__store_write(mr_store *store, const mr__commit *commit, mr_error *err)
+{
+    if (!store->ops->commit)
+        return mr__store_lacking(store, "way to be written", err);
+    return told_batch(store, commit, store->ops->commit(store, commit, err), err);
+}
+
+mr_status mr__store_record(mr_store *store, const mr__commit *commit, mr_error *err)
+{
+    if (!store->ledger)
+        return MR_OK;
+    mr__failpoint_die("store.rows_written");
+    return told_batch(store, commit, mr__ledger_record(store, commit, err), err);
+}
+
+mr_status mr__store_commit(mr_store *store, const mr__commit *commit, mr_error *err)
+{
+    mr_status status = mr__store_write(store, commit, err);
+
+    return status == MR_OK ? mr__store_record(store, commit, err) : status;
+}
+
 mr_status mr__store_finish(mr_store *store, mr_error *err)
 {
-    if (!store->ops->finish)
-        return MR_OK;
-    return mr__store_told(store->ops, store->ops->finish(store, err), err);
+    mr_status status = MR_OK;
+
+    if (store->ops->finish)
+        status = store->ops->finish(store, err);
+    if (status == MR_OK && store->ledger)
+        status = mr__ledger_finish(store, err);
+    return mr__store_told(store->ops, status, err);
 }
 
 bool mr__store_has_ledger(const mr_store *store)
 {
-    return store->ops->fact != NULL;
+    return store->ops->fact || store->ledger_beside;
+}
+
+/* Whose tables are asked: the store's own, or those beside it. */
+static mr_store *ledger_of(mr_store *store)
+{
+    return store->ledger_beside ? store->ledger : store;
 }
 
 mr_status mr__store_fact(mr_store *store, const char *key, mr__ledger_fact *out, mr_error *err)
 {
-    if (!store->ops->fact)
+    mr_store *ledger = ledger_of(store);
+
+    if (!ledger || !ledger->ops->fact)
         return mr__store_lacking(store, "ledger", err);
-    return mr__store_told(store->ops, store->ops->fact(store, key, out, err), err);
+    return mr__store_told(store->ops, ledger->ops->fact(ledger, key, out, err), err);
 }
 
 mr_status mr__store_id_owner(mr_store *store, const char *id, char *key, size_t size, mr_error *err)
 {
-    if (!store->ops->id_owner)
+    mr_store *ledger = ledger_of(store);
+
+    if (!ledger || !ledger->ops->id_owner)
         return mr__store_lacking(store, "ledger", err);
-    return mr__store_told(store->ops, store->ops->id_owner(store, id, key, size, err), err);
+    return mr__store_told(store->ops, ledger->ops->id_owner(ledger, id, key, size, err), err);
 }
 
 mr_status mr__store_vector(mr_store *store, const char *collection, const char *id, float *vector,
@@ -204,12 +278,20 @@ mr_status mr_store_report(mr_store *store, const char *collection, bool failed_o
                           int (*fn)(void *cookie, const mr_ledger_entry *entry), void *cookie,
                           mr_error *err)
 {
-    if (!store->ops->report)
+    mr_store *ledger = store, *opened = NULL;
+    mr_status status = MR_OK;
+
+    if (!mr__store_has_ledger(store))
         return mr__store_lacking(store, "ledger", err);
-    return mr__store_told(store->ops,
-                          store->ops->report(store, collection ? collection : "default",
-                                             failed_only, fn, cookie, err),
-                          err);
+    if (store->ledger_beside && !store->ledger)
+        status = mr__ledger_look(store, &opened, err);
+    if (store->ledger_beside)
+        ledger = store->ledger ? store->ledger : opened;
+    if (status == MR_OK)
+        status = ledger->ops->report(ledger, collection ? collection : "default", failed_only, fn,
+                                     cookie, err);
+    mr_store_close(&opened);
+    return mr__store_told(store->ops, status, err);
 }
 
 mr_status mr_store_collection(mr_store *store, const char *name, mr_collection *out, mr_error *err)

@@ -16,14 +16,15 @@ typedef struct mr__row {
     const void *data;
 } mr__row;
 
-/* A batch to make durable: rows first, then what happened to every item of it, as one unit where
+/* Batches to make durable: rows first, then what happened to every item of them, as one unit where
  * the store can. */
 typedef struct mr__commit {
     const mr__row *rows;
     size_t n_rows;
-    const mr_ledger_entry *entries; /* every item of the batch, in the order of the source */
+    const mr_ledger_entry *entries; /* every item, in the order of the source */
     size_t n_entries;
-    uint64_t batch; /* its number, for messages */
+    uint64_t batch; /* number of the first one, for messages */
+    float row_ms;   /* writing one row took so long; 0: not known */
 } mr__commit;
 
 /* What a run wants of its collection. */
@@ -39,6 +40,7 @@ typedef struct mr__collection_spec {
     uint32_t dim; /* 0 for tensors */
     bool force_plan;
     bool with_ledger; /* record entries */
+    bool only_ledger; /* of another store's ledger: rows say who owns an id, and have no data */
 } mr__collection_spec;
 
 /* What the ledger knows of one source key. */
@@ -58,12 +60,24 @@ typedef struct mr__store_ops {
     /* Creates the collection or checks it: MR_E_MISMATCH names both sides. Later commits go there.
      */
     mr_status (*begin)(mr_store *store, const mr__collection_spec *spec, mr_error *err);
-    /* Returns only when the batch is durable. On an error nothing of it is acknowledged; a repeat
-     * is harmless. */
+    /* Returns only when the rows are durable. On an error nothing of them is acknowledged; a repeat
+     * is harmless. At most `concurrency` calls at once. */
     mr_status (*commit)(mr_store *store, const mr__commit *commit, mr_error *err);
     /* Everything committed is complete on disk (headers, index); called once at the end of a run.
      */
     mr_status (*finish)(mr_store *store, mr_error *err);
+    /* Rows are upserts, and there is no ledger inside: one is kept in a file beside it (ledger.h).
+     * Then `fact`, `id_owner` and `report` are NULL. */
+    bool ledger_beside;
+    /* Of such a store: what tells the collection from another one that had its name before or gets
+     * it later. Called after `begin`; NULL: nothing tells. */
+    mr_status (*identity)(mr_store *store, const char *name, char *out, size_t size, mr_error *err);
+    /* Of such a store: calls `fn` for each id that `filter` selects, until it answers something
+     * else than MR_OK, which is then the answer. NULL: when rows are deleted by a filter the whole
+     * ledger of the collection is forgotten. */
+    mr_status (*select)(mr_store *store, const char *name, const char *filter,
+                        mr_status (*fn)(void *cookie, const char *id, mr_error *err), void *cookie,
+                        mr_error *err);
     /* Ledger of the collection of `begin`. NULL in stores without one. `fact` and `id_owner` may
      * run on one thread while another one commits. */
     mr_status (*fact)(mr_store *store, const char *key, mr__ledger_fact *out, mr_error *err);
@@ -97,15 +111,31 @@ struct mr_store {
     const mr__store_ops *ops;
     char *spec; /* for messages */
     mr_logger logger;
+    /* Set by the implementation's `open` or `begin`. */
+    uint32_t concurrency; /* commits that may run at once; 0: one */
+    uint32_t commit_rows; /* rows that a commit had best have; 0: it does not matter */
+    /* The registry's. */
+    bool ledger_beside;          /* the operations' */
+    bool ledger_given;           /* by name; else it has its default place */
+    char *ledger_file;           /* NULL: not looked for yet */
+    mr_store *ledger;            /* open for writing; NULL before `begin` */
+    char ledger_collection[256]; /* of `begin` */
 };
 
 /* Wrappers that check for NULL operations and put "store NAME: " before errors. */
 mr_status mr__store_begin(mr_store *store, const mr__collection_spec *spec, mr_error *err);
+/* Both of the next two. */
 mr_status mr__store_commit(mr_store *store, const mr__commit *commit, mr_error *err);
+/* The rows, and the entries where the ledger is inside. At most `concurrency` threads. */
+mr_status mr__store_write(mr_store *store, const mr__commit *commit, mr_error *err);
+/* The entries where the ledger is beside: what they say is stored was written. One thread at a
+ * time. */
+mr_status mr__store_record(mr_store *store, const mr__commit *commit, mr_error *err);
 mr_status mr__store_finish(mr_store *store, mr_error *err);
 mr_status mr__store_fact(mr_store *store, const char *key, mr__ledger_fact *out, mr_error *err);
 mr_status mr__store_id_owner(mr_store *store, const char *id, char *key, size_t size,
                              mr_error *err);
+/* Does it keep a ledger, inside or beside it? */
 bool mr__store_has_ledger(const mr_store *store);
 mr_status mr__store_vector(mr_store *store, const char *collection, const char *id, float *vector,
                            uint32_t dim, mr_error *err);

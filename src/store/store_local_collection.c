@@ -174,6 +174,13 @@ static bool same_text(const char *a, const char *b)
 static mr_status check_same(const mr__collection_spec *spec, const mr_collection *has,
                             mr_error *err)
 {
+    if (spec->only_ledger != (strcmp(has->index, MR__LOCAL_NO_INDEX) == 0))
+        return mr__error_set(err, MR_E_INVALID,
+                             spec->only_ledger ? "collection %s has rows: this is a store, not the "
+                                                 "ledger of one; give another file"
+                                               : "collection %s has no rows: this is the ledger of "
+                                                 "another store; give another path",
+                             spec->name);
     if (has->dim != spec->dim)
         return mr__error_set(err, MR_E_MISMATCH,
                              "collection %s holds vectors of %u dimensions, this run makes %u; "
@@ -199,9 +206,12 @@ static mr_status check_same(const mr__collection_spec *spec, const mr_collection
 
 static mr_status create(mr__local *local, const mr__collection_spec *spec, mr_error *err)
 {
-    const char *text[] = {spec->name,      mr_metric_name(spec->metric),
-                          "FLAT",          spec->plan_name,
-                          spec->plan_text, spec->fingerprint,
+    const char *text[] = {spec->name,
+                          mr_metric_name(spec->metric),
+                          spec->only_ledger ? MR__LOCAL_NO_INDEX : "FLAT",
+                          spec->plan_name,
+                          spec->plan_text,
+                          spec->fingerprint,
                           spec->embedder};
     sqlite3_stmt *stmt = NULL;
     mr_status status = mr__local_prepare(
@@ -254,6 +264,7 @@ mr_status mr__local_begin(mr_store *store, const mr__collection_spec *given, mr_
     }
     local->dim = spec.dim;
     local->with_ledger = spec.with_ledger;
+    local->only_ledger = spec.only_ledger;
     local->ledger_first = mr__failpoint_hit("store.ledger_first");
     (void)mr__text_copy(local->fingerprint, sizeof local->fingerprint, spec.fingerprint);
     pthread_mutex_lock(&local->fact_lock);

@@ -226,6 +226,12 @@ static mr_status search_now(mr__local *local, const float *vector, uint32_t dim,
 
     if (status != MR_OK)
         return status;
+    if (strcmp(collection.index, MR__LOCAL_NO_INDEX) == 0) {
+        status =
+            mr__error_set(err, MR_E_INVALID,
+                          "%s is the ledger of another store: search in that one", local->path);
+        goto done;
+    }
     if (collection.dim != dim) {
         status = mr__error_set(err, MR_E_MISMATCH,
                                "collection %s holds vectors of %u dimensions, the query has %u",

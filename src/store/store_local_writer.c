@@ -12,7 +12,7 @@
 
 /* Why the row's generation is compared: of one id twice in a batch the first wins, while a row of
  * an earlier batch is replaced. */
-static const char *const statements[MR__LOCAL_STMTS] = {
+static const char *const statements[MR__LOCAL_COMMITS] = {
     [MR__LOCAL_BUMP] = "UPDATE collections SET generation = generation + 1, stamp = random()"
                        " WHERE collection = ?1 RETURNING generation",
     /* an item whose id changed (ids made from the bytes): the row under its old id goes */
@@ -50,7 +50,7 @@ static mr_status prepare_all(mr__local *local, mr_error *err)
     mr_status status = MR_OK;
     int i;
 
-    for (i = 0; status == MR_OK && i < MR__LOCAL_STMTS; i++)
+    for (i = 0; status == MR_OK && i < MR__LOCAL_COMMITS; i++)
         if (!local->stmts[i])
             status =
                 mr__local_prepare(local->path, local->writer, statements[i], &local->stmts[i], err);
@@ -94,7 +94,11 @@ static void bind_row(sqlite3_stmt *stmt, const mr__local *local, const mr__row *
     (void)sqlite3_bind_text(stmt, 5, row->metadata ? row->metadata : "{}", -1, SQLITE_STATIC);
     (void)sqlite3_bind_text(stmt, 6, local->fingerprint, -1, SQLITE_STATIC);
     (void)sqlite3_bind_int64(stmt, 7, generation);
-    (void)sqlite3_bind_blob(stmt, 8, row->data, (int)(local->dim * sizeof(float)), SQLITE_STATIC);
+    if (local->only_ledger)
+        (void)sqlite3_bind_zeroblob(stmt, 8, 0);
+    else
+        (void)sqlite3_bind_blob(stmt, 8, row->data, (int)(local->dim * sizeof(float)),
+                                SQLITE_STATIC);
 }
 
 static mr_status remove_moved(mr__local *local, const char *key, const char *id, int64_t *added,
@@ -164,7 +168,9 @@ static mr_status put_rows(mr__local *local, const mr__commit *commit, mr_error *
         if (status == MR_OK)
             status = put_row(local, row, key ? key : row->id, generation, &added, err);
     }
-    local->row_ms = (float)((double)(mr__clock_ns() - before) / 1e6 / (double)commit->n_rows);
+    local->row_ms = commit->row_ms;
+    if (commit->row_ms <= 0.0f)
+        local->row_ms = (float)((double)(mr__clock_ns() - before) / 1e6 / (double)commit->n_rows);
     if (status != MR_OK || added == 0)
         return status;
     (void)sqlite3_bind_int64(count, 1, local->collection);

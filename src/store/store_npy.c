@@ -73,9 +73,6 @@ static mr_status npy_open(const char *spec, const mr_store_options *options, mr_
         return mr__error_set(err, MR_E_INVALID, "npy: needs a path: npy:vectors.npy");
     if (options->read_only || options->must_exist)
         return mr__error_set(err, MR_E_UNSUPPORTED, "%s is written anew, never read", spec);
-    if (options->ledger)
-        return mr__error_set(err, MR_E_UNSUPPORTED,
-                             "a ledger file beside npy: is not in this build");
     npy = calloc(1, sizeof *npy);
     if (!npy)
         return mr__error_no_memory(err, "store");

@@ -19,12 +19,10 @@ static mr_status null_open(const char *spec, const mr_store_options *options, mr
 {
     null_store *store;
 
+    (void)options;
     if (spec[5] != '\0')
         return mr__error_set(err, MR_E_INVALID, "null: takes nothing after the colon, not %s",
                              spec + 5);
-    if (options->ledger)
-        return mr__error_set(err, MR_E_UNSUPPORTED,
-                             "a ledger file beside null: is not in this build");
     store = calloc(1, sizeof *store);
     if (!store)
         return mr__error_no_memory(err, "store");

@@ -111,6 +111,50 @@ def test_ledger_first_would_be_seen(small, tmp_path):
         assert any(text.startswith("set: 4 are missing") for text in problems)
 
 
+BESIDE = "store.ledger_beside:1"  # takes the ledger out of a local store, to a file beside it
+
+
+def ingest_beside(small, store, ledger, failpoints):
+    """Vectors into `store`, the ledger into another file. (exit status, lines of stdout, stderr)"""
+    return hosts.run(*ingest(small.pictures, store), "--ledger", ledger, binary=hosts.TESTING,
+                     failpoints=",".join([BESIDE, *failpoints]))
+
+
+def test_killed_between_rows_and_a_ledger_beside_them(small, tmp_path):
+    """Rows first: the ones that the ledger does not know yet are written again, and are there once."""
+    for nth in range(1, SMALL // BATCH + 1, 1 + 3 * hosts.SANITIZED):
+        store, ledger = tmp_path / f"{nth}.mill", tmp_path / f"{nth}.ledger"
+        status, _, errors = ingest_beside(small, store, ledger, [f"store.rows_written:{nth}"])
+        assert status == -signal.SIGKILL, errors
+        rows, known = hosts.Content(store), hosts.Content(ledger)
+        assert len(rows.vectors) == nth * BATCH
+        assert len(known.stored) == (nth - 1) * BATCH
+        assert rows.stored == set()
+        status, lines, errors = ingest_beside(small, store, ledger, [])
+        assert status == 0, errors
+        assert lines[-1]["skipped"] == (nth - 1) * BATCH
+        assert lines[-1]["ok"] == SMALL - (nth - 1) * BATCH
+        rows, known = hosts.Content(store), hosts.Content(ledger)
+        assert rows.rows == rows.entities == SMALL
+        assert rows.vectors == small.vectors
+        assert list(known.codes) == list(small.vectors) and known.stored == set(small.vectors)
+        assert rows.entries == 0 and set(known.vectors.values()) == {b""}
+    with hosts.Host("report", store, "--ledger", ledger, "--json", binary=hosts.TESTING,
+                    failpoints=BESIDE) as host:
+        assert host.status() == 0, host.messages
+        assert len(host.results()) == SMALL
+
+
+def test_a_ledger_beside_that_is_lost(small, tmp_path):
+    """The control: without its ledger a run does all again, and still nothing is there twice."""
+    store, ledger = tmp_path / "a.mill", tmp_path / "a.ledger"
+    assert ingest_beside(small, store, ledger, [])[0] == 0
+    ledger.unlink()
+    status, lines, errors = ingest_beside(small, store, ledger, [])
+    assert (status, lines[-1]["ok"], lines[-1]["skipped"]) == (0, SMALL, 0), errors
+    assert hosts.Content(store).rows == SMALL
+
+
 def test_check_sees_what_is_wrong(small, tmp_path):
     """The control of the check itself: a vector changed, another order, a vector that nobody recorded."""
     store = tmp_path / "a.mill"
