@@ -11,6 +11,8 @@ set -eu
 
 build='gcc libc6-dev pkg-config meson ninja-build libjpeg-dev libspng-dev libwebp-dev libsqlite3-dev
        libjansson-dev libyaml-dev nettle-dev libseccomp-dev libcurl4-openssl-dev'
+# what the modules that speak gRPC are built with; without it they are left out
+grpc='libgrpc-dev libprotobuf-c-dev protobuf-c-compiler'
 photos='mate-backgrounds plasma-workspace-wallpapers'
 # The pinned Pillow needs Python 3.11; where the system's python3 is older, 3.11 stands beside it.
 if [ -x /usr/bin/python3 ] && ! /usr/bin/python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
@@ -24,9 +26,9 @@ sets=''
 for set in "$@"; do
     case $set in
     build) wanted="$wanted $build" ;;
-    test) wanted="$wanted $build $python g++ libcmocka-dev nginx-light openssl $photos" ;;
+    test) wanted="$wanted $build $grpc $python g++ libcmocka-dev nginx-light openssl $photos" ;;
     demo) wanted="$wanted $build $python $photos" ;;
-    check) wanted="$wanted $build $python g++ libcmocka-dev nginx-light openssl clang clang-format clang-tidy" ;;
+    check) wanted="$wanted $build $grpc $python g++ libcmocka-dev nginx-light openssl clang clang-format clang-tidy" ;;
     *)
         echo "deps: unknown set '$set' (build, test, demo, check)" >&2
         exit 2

@@ -32,8 +32,9 @@ MAY_INCLUDE = {
     "proc": {"plan", "ring", "decode", "transform"},  # their standing allowances
     "stream": {"plan", "source", "fetch", "ring", "proc"},
     "module": set(),
-    "embed": {"plan", "module"},
-    "store": {"plan", "fetch"},  # fetch.h says what the version of an object is
+    "rpc": set(),
+    "embed": {"plan", "module", "rpc"},
+    "store": {"plan", "fetch", "module", "rpc"},  # fetch.h says what the version of an object is
     "config": {"plan"},
     "pipeline": {"plan", "source", "fetch", "proc", "stream", "module", "embed", "store"},
 }
