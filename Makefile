@@ -11,8 +11,8 @@ VENV   := build/venv
 PYTHON := $(VENV)/bin/python
 export DEPS
 
-.PHONY: all build help deps demo test bench soak check fuzz install dist clean distclean \
-        build-test venv corpus deps-demo deps-test deps-check
+.PHONY: all build help deps demo test bench soak check fuzz install wheel dist clean distclean \
+        build-test package venv corpus deps-demo deps-wheel deps-test deps-check
 # The goals share build directories and print one after the other; Ninja is parallel by itself.
 .NOTPARALLEL:
 
@@ -28,6 +28,7 @@ help:
 	@echo 'make fuzz T=60    every fuzz target for T seconds'
 	@echo 'make deps         only install (apt) what build, test and demo need; DEPS=skip turns it off'
 	@echo 'make install      into PREFIX ($(PREFIX)); DESTDIR is honoured'
+	@echo 'make wheel        the Python package: build/wheel/*.whl, and installed in build/site'
 	@echo 'make dist         source archive in build/meson-dist/'
 	@echo 'make clean        removes what was built; make distclean also the Python packages and photos'
 
@@ -45,6 +46,8 @@ deps:
 # Prerequisites of the goals below come in the order in which they are named: install, then build.
 deps-demo:
 	@tools/deps.sh demo
+deps-wheel:
+	@tools/deps.sh wheel
 deps-test:
 	@tools/deps.sh test
 deps-check:
@@ -63,7 +66,12 @@ build-test:
 	@test -f build/test/build.ninja || meson setup build/test -Dtests=true
 	@ninja -C build/test
 
-test: deps-test build-test corpus
+package: venv
+	@$(PYTHON) tools/wheel.py
+
+wheel: deps-wheel package
+
+test: deps-test build-test corpus package
 	@$(PYTHON) tools/run_tests.py --build build/test --jobs $(JOBS)
 
 check: deps-check corpus

@@ -19,8 +19,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 FUZZ_SECONDS = 20
+CLANG_OPTIONS = ["-Dpython=enabled"]
 COUNT_LINE = re.compile(r"^(\d+) passed, (\d+) failed$")
-C_FOLDERS = ("src", "cli", "include", "tests", "fuzz", "examples", "bench")
+C_FOLDERS = ("src", "cli", "include", "python", "tests", "fuzz", "examples", "bench")
 
 
 def c_files():
@@ -81,7 +82,7 @@ def step_lint(_args):
 
 def step_clang(_args):
     """clang compiles everything without a warning."""
-    return (1, 0) if configure("clang", "clang", []) else (0, 1)
+    return (1, 0) if configure("clang", "clang", CLANG_OPTIONS) else (0, 1)
 
 
 def tidy_database():
@@ -99,7 +100,7 @@ def tidy_database():
 
 def step_tidy(args):
     """clang-tidy finds nothing."""
-    if not configure("clang", "clang", []) and not (BUILD / "clang/compile_commands.json").exists():
+    if not configure("clang", "clang", CLANG_OPTIONS) and not (BUILD / "clang/compile_commands.json").exists():
         return 0, 1
     folder, paths = tidy_database()
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs with apt what a goal of the Makefile needs and this machine lacks, and says so first.
 #
-#   tools/deps.sh SET...      SET: build, test, demo, check
+#   tools/deps.sh SET...      SET: build, wheel, test, demo, check
 #
 # Does nothing, and needs no network, when everything is there. DEPS=skip turns it off.
 set -eu
@@ -16,9 +16,9 @@ grpc='libgrpc-dev libprotobuf-c-dev protobuf-c-compiler'
 photos='mate-backgrounds plasma-workspace-wallpapers'
 # The pinned Pillow needs Python 3.11; where the system's python3 is older, 3.11 stands beside it.
 if [ -x /usr/bin/python3 ] && ! /usr/bin/python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
-    python='python3.11 python3.11-venv'
+    python='python3.11 python3.11-venv python3.11-dev'
 else
-    python='python3 python3-venv'
+    python='python3 python3-venv python3-dev'
 fi
 
 wanted=''
@@ -26,11 +26,12 @@ sets=''
 for set in "$@"; do
     case $set in
     build) wanted="$wanted $build" ;;
+    wheel) wanted="$wanted $build $grpc $python" ;;
     test) wanted="$wanted $build $grpc $python g++ libcmocka-dev nginx-light openssl $photos" ;;
     demo) wanted="$wanted $build $python $photos" ;;
     check) wanted="$wanted $build $grpc $python g++ libcmocka-dev nginx-light openssl clang clang-format clang-tidy" ;;
     *)
-        echo "deps: unknown set '$set' (build, test, demo, check)" >&2
+        echo "deps: unknown set '$set' (build, wheel, test, demo, check)" >&2
         exit 2
         ;;
     esac

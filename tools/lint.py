@@ -39,7 +39,7 @@ MAY_INCLUDE = {
     "pipeline": {"plan", "source", "fetch", "proc", "stream", "module", "embed", "store"},
 }
 # folders that see only include/millrace, and their own headers
-OUTSIDE = ("cli", "examples")
+OUTSIDE = ("cli", "examples", "python")
 
 BANNED = re.compile(
     r"(?<![\w.>])(strcpy|stpcpy|strcat|strncpy|strncat|sprintf|vsprintf|gets|strtok|alloca|system|popen"

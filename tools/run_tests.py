@@ -238,6 +238,8 @@ def environment(args):
         "MILLRACE_BUILD_DIR": str(build),
         "MILLRACE_SOURCE_DIR": str(ROOT),
         "MILLRACE_CORPUS_DIR": str(ROOT / "build/corpus"),
+        "MILLRACE_SITE": str(ROOT / "build/site"),
+        "MILLRACE_WHEELS": str(ROOT / "build/wheel"),
         "LC_ALL": "C.UTF-8",
     })
     if args.sanitizer:

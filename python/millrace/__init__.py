@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""millrace: streams of images through sandboxed worker processes into embeddings.
+
+    import millrace
+
+    with millrace.Stream("photos/", "openai/clip-vit-base-patch32@openclip") as stream:
+        for batch in stream:
+            consume(batch.numpy(), batch.ids)     # float32 [N,3,224,224], a view of shared memory
+
+Nothing here depends on a model library; numpy is imported when a view is asked for.
+"""
+import atexit as _atexit
+
+from millrace import _native
+from millrace._native import (
+    Batch,
+    BusyError,
+    ClosedError,
+    Error,
+    ForkError,
+    InputOutputError,
+    InternalError,
+    InterruptedError,
+    InvalidError,
+    Item,
+    ItemError,
+    MismatchError,
+    NotFoundError,
+    OutOfMemoryError,
+    Plan,
+    Pool,
+    PoolStats,
+    Preset,
+    Source,
+    Stream,
+    StreamStats,
+    UnavailableError,
+    UnsupportedError,
+    __version__,
+    presets,
+)
+
+__all__ = [
+    "Batch", "BusyError", "ClosedError", "Error", "ForkError", "InputOutputError", "InternalError",
+    "InterruptedError", "InvalidError", "Item", "ItemError", "MismatchError", "NotFoundError",
+    "OutOfMemoryError", "Plan", "Pool", "PoolStats", "Preset", "Source", "Stream", "StreamStats",
+    "UnavailableError", "UnsupportedError", "__version__", "presets",
+]
+
+
+def _close_all():
+    """Ends what is still open, before the interpreter goes away under its threads."""
+    for thing in list(_native._live):
+        try:
+            thing.close()
+        except ForkError:
+            pass  # the parent's
+
+
+_atexit.register(_close_all)

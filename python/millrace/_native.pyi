@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Types of the extension; see the docstrings there, and docs/python.md."""
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from types import TracebackType
+from typing import Any, Literal, Protocol, TypeAlias, final
+
+from typing_extensions import Buffer, Self
+
+_Path: TypeAlias = str | os.PathLike[str]
+
+class _WithUri(Protocol):
+    uri: Any
+
+class _WithBytes(Protocol):
+    bytes: Any
+
+_Item: TypeAlias = _Path | Buffer | Mapping[str, Any] | _WithUri | _WithBytes
+_Inputs: TypeAlias = _Path | Source | Iterable[_Item]
+
+__version__: str
+worker_path: str
+
+class Error(Exception):
+    status: int | None
+    code: str | None
+    stage: str | None
+
+class InvalidError(Error, ValueError): ...
+class MismatchError(Error, ValueError): ...
+class UnavailableError(Error, RuntimeError): ...
+class BusyError(Error, RuntimeError): ...
+class NotFoundError(Error, KeyError): ...
+class UnsupportedError(Error, NotImplementedError): ...
+class ItemError(Error, ValueError): ...
+class OutOfMemoryError(Error, MemoryError): ...
+class InputOutputError(Error, OSError): ...
+class InterruptedError(Error): ...
+class InternalError(Error, RuntimeError): ...
+class ClosedError(Error, ValueError): ...
+class ForkError(Error, RuntimeError): ...
+
+@final
+class Item(tuple[Any, ...]):
+    seq: int
+    id: str
+    uri: str
+    key: str
+    metadata: dict[str, Any]
+    state: Literal["ok", "failed", "quarantined", "duplicate"]
+    stage: str | None
+    code: str | None
+    message: str
+    format: str
+    width: int
+    height: int
+    attempts: int
+    bytes: int
+    ms_fetch: float
+    ms_wait: float
+    ms_decode: float
+    ms_transform: float
+
+@final
+class StreamStats(tuple[Any, ...]):
+    taken: int
+    ok: int
+    failed: int
+    quarantined: int
+    bytes: int
+    pixels: int
+    batches: int
+    fetch_s: float
+    wait_s: float
+    decode_s: float
+    transform_s: float
+    consumer_wait_s: float
+    slot_wait_s: float
+    source_wait_s: float
+    worker_busy_s: float
+    seconds: float
+    copied_bytes: int
+    fetch_threads: int
+
+@final
+class PoolStats(tuple[Any, ...]):
+    workers: int
+    workers_ready: int
+    worker_restarts: int
+    sandbox_layers: int
+    landlock_abi: int
+    memory_bytes: int
+    peak_memory_bytes: int
+    grants: int
+    take_backs: int
+
+@final
+class Preset(tuple[Any, ...]):
+    name: str
+    reference: str
+    summary: str
+    exact: bool
+
+def presets() -> list[Preset]: ...
+
+@final
+class Plan:
+    def __new__(cls, name: str) -> Self: ...
+    @classmethod
+    def from_text(cls, text: str) -> Self: ...
+    @classmethod
+    def from_file(cls, path: _Path) -> Self: ...
+    def json(self) -> dict[str, Any]: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def fingerprint(self) -> str: ...
+    @property
+    def shape(self) -> tuple[int, int, int]: ...
+    @property
+    def dtype(self) -> Literal["float32", "uint8", "float16", "bfloat16"]: ...
+    @property
+    def layout(self) -> Literal["NCHW", "NHWC"]: ...
+    @property
+    def row_bytes(self) -> int: ...
+
+@final
+class Source:
+    def __new__(
+        cls,
+        *specs: _Path,
+        all_files: bool = False,
+        follow: bool = False,
+        nul_separated: bool = False,
+        id_from: Literal["path", "stem", "sha256"] = "path",
+        stdin_fd: int = 0,
+    ) -> Self: ...
+    @property
+    def ignored(self) -> int: ...
+
+@final
+class Pool:
+    def __new__(
+        cls,
+        *,
+        workers: int = 0,
+        memory_bytes: int = 536870912,
+        slab_bytes: int = 0,
+        slots_bytes: int = 0,
+        item_timeout_ms: int = 10000,
+        require_sandbox: bool = False,
+        worker_path: _Path | None = None,
+    ) -> Self: ...
+    def close(self) -> None: ...
+    def stats(self) -> PoolStats: ...
+    def pids(self) -> list[int]: ...
+    @property
+    def closed(self) -> bool: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None: ...
+
+class Stream(Iterator[Batch]):
+    def __new__(
+        cls,
+        inputs: _Inputs,
+        plan: Plan | str,
+        *,
+        pool: Pool | None = None,
+        batch: int = 32,
+        batch_wait_ms: int = 1000,
+        slots: int = 0,
+        fetch_threads: int = 0,
+        max_pixels: int = 178956970,
+        max_bytes: int = 0,
+        unordered: bool = False,
+        allow_private: bool = False,
+        fetch_timeout_ms: int = 60000,
+        fetch_idle_ms: int = 10000,
+        workers: int = 0,
+        memory_bytes: int = 536870912,
+        slab_bytes: int = 0,
+        slots_bytes: int = 0,
+        item_timeout_ms: int = 10000,
+        require_sandbox: bool = False,
+        worker_path: _Path | None = None,
+    ) -> Self: ...
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> Batch: ...
+    def next(self, timeout: float | None = None) -> Batch | None: ...
+    def stop(self) -> None: ...
+    def close(self) -> None: ...
+    def stats(self) -> StreamStats: ...
+    def pool_stats(self) -> PoolStats: ...
+    def pids(self) -> list[int]: ...
+    @property
+    def plan(self) -> Plan: ...
+    @property
+    def closed(self) -> bool: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None: ...
+
+@final
+class Batch:
+    def numpy(self, copy: bool = False) -> Any: ...
+    def release(self) -> None: ...
+    @property
+    def ids(self) -> list[str]: ...
+    @property
+    def uris(self) -> list[str]: ...
+    @property
+    def metadata(self) -> list[dict[str, Any]]: ...
+    @property
+    def items(self) -> list[Item]: ...
+    @property
+    def failures(self) -> list[Item]: ...
+    @property
+    def shape(self) -> tuple[int, int, int, int]: ...
+    @property
+    def dtype(self) -> Literal["float32", "uint8", "float16", "bfloat16"]: ...
+    @property
+    def index(self) -> int: ...
+    @property
+    def nbytes(self) -> int: ...
+    @property
+    def released(self) -> bool: ...
+    def __len__(self) -> int: ...
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+    def __dlpack__(
+        self,
+        *,
+        stream: None = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any: ...
+    def __dlpack_device__(self) -> tuple[int, int]: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None: ...
+
+@final
+class Feed:
+    def put(
+        self,
+        locator: bytes | None,
+        uri: str | None,
+        id: str | None,
+        metadata: str | None,
+        data: Buffer | None,
+        code: str | None,
+        message: str | None,
+        /,
+    ) -> bool: ...
+    def end(self, error: BaseException | None, /) -> None: ...

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opening a stream: what its constructor takes. */
+#include "native.h"
+
+#define FIELD(member, kind)                                                                        \
+    {                                                                                              \
+#member, kind, offsetof(mr_stream_options, member), NULL                                   \
+    }
+
+const mrpy_field mrpy_stream_fields[] = {
+    FIELD(batch, MRPY_U32),
+    FIELD(batch_wait_ms, MRPY_U32),
+    FIELD(slots, MRPY_U32),
+    FIELD(fetch_threads, MRPY_U32),
+    FIELD(max_pixels, MRPY_U64),
+    FIELD(max_bytes, MRPY_U64),
+    FIELD(unordered, MRPY_BOOL),
+    FIELD(allow_private, MRPY_BOOL),
+    FIELD(fetch_timeout_ms, MRPY_U32),
+    FIELD(fetch_idle_ms, MRPY_U32),
+    {0},
+};
+
+static const mrpy_field named_fields[] = {
+    {"inputs", MRPY_TEXT, 0, NULL},
+    {"plan", MRPY_TEXT, 0, NULL},
+    {"pool", MRPY_TEXT, 0, NULL},
+    {0},
+};
+
+/* What the constructor was given, besides numbers. */
+typedef struct arguments {
+    PyObject *inputs, *plan, *pool; /* new references */
+    mr_plan *owned;                 /* the plan, if it was given as a name */
+} arguments;
+
+static int take_arguments(PyObject *args, PyObject *left, arguments *a)
+{
+    PyObject *inputs = NULL, *plan = NULL;
+
+    if (!PyArg_ParseTuple(args, "|OO:Stream", &inputs, &plan))
+        return -1;
+    Py_XINCREF(inputs);
+    Py_XINCREF(plan);
+    a->inputs = inputs ? inputs : mrpy_option_pop(left, "inputs");
+    a->plan = plan ? plan : mrpy_option_pop(left, "plan");
+    a->pool = mrpy_option_pop(left, "pool");
+    if (a->pool == Py_None)
+        Py_CLEAR(a->pool);
+    if (PyErr_Occurred())
+        return -1;
+    if (a->inputs && a->plan)
+        return 0;
+    PyErr_Format(PyExc_TypeError, "Stream: the argument %s is missing",
+                 a->inputs ? "plan" : "inputs");
+    return -1;
+}
+
+/* Plan, input and pool, and the stream on them. */
+static int open_stream(mrpy_stream *self, arguments *a, const mr_stream_options *options)
+{
+    const mr_plan *plan = mrpy_plan_of(self->state, a->plan, &a->owned);
+    mr_pool *pool = NULL;
+    mr_error err = {0};
+    mr_status status;
+
+    if (!plan)
+        return -1;
+    self->plan =
+        PyObject_CallMethod((PyObject *)self->state->plan, "from_text", "s", mr_plan_text(plan));
+    if (a->owned == NULL) {
+        Py_XDECREF(self->plan);
+        Py_INCREF(a->plan);
+        self->plan = a->plan;
+    }
+    if (!self->plan)
+        return -1;
+    if (a->pool) {
+        pool = mrpy_pool_get(self->state, a->pool);
+        if (!pool)
+            return -1;
+        self->pool = a->pool;
+        a->pool = NULL;
+    }
+    if (mrpy_input_open(self->state, a->inputs, &self->input) < 0)
+        return -1;
+    Py_BEGIN_ALLOW_THREADS
+    status = mr_stream_open(self->input.source, plan, pool, options, &self->stream, &err);
+    Py_END_ALLOW_THREADS
+    if (status == MR_OK)
+        return mrpy_live_add(self->state, (PyObject *)self);
+    (void)mrpy_raise(self->state, status, &err);
+    return -1;
+}
+
+PyObject *mrpy_stream_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    const mrpy_field *const tables[] = {named_fields, mrpy_stream_fields, mrpy_pool_fields, NULL};
+    mrpy_state *state = mrpy_state_of(type);
+    PyObject *left = kwargs ? PyDict_Copy(kwargs) : PyDict_New(), *keep = PyList_New(0);
+    mr_stream_options options;
+    arguments a = {0};
+    mrpy_stream *self = NULL;
+    int rc = -1;
+
+    mr_stream_options_init(&options);
+    if (!state || !left || !keep || take_arguments(args, left, &a) < 0)
+        goto done;
+    options.pool.worker_path = state->worker_path[0] ? state->worker_path : NULL;
+    if (mrpy_options_take(left, mrpy_stream_fields, &options, keep) < 0 ||
+        mrpy_options_take(left, mrpy_pool_fields, &options.pool, keep) < 0 ||
+        mrpy_options_end(left, "Stream", tables) < 0)
+        goto done;
+    self = (mrpy_stream *)type->tp_alloc(type, 0);
+    if (!self)
+        goto done;
+    self->state = state;
+    self->pid = getpid();
+    rc = open_stream(self, &a, &options);
+done:
+    mr_plan_close(&a.owned);
+    Py_XDECREF(a.inputs);
+    Py_XDECREF(a.plan);
+    Py_XDECREF(a.pool);
+    Py_XDECREF(left);
+    Py_XDECREF(keep);
+    if (rc < 0)
+        Py_CLEAR(self);
+    return (PyObject *)self;
+}
