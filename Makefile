@@ -11,8 +11,8 @@ VENV   := build/venv
 PYTHON := $(VENV)/bin/python
 export DEPS
 
-.PHONY: all build help deps demo test bench soak check fuzz install wheel dist clean distclean \
-        build-test package venv corpus deps-demo deps-wheel deps-test deps-check
+.PHONY: all build help deps demo test test-servers bench soak check fuzz install wheel dist clean distclean \
+        build-test package venv corpus milvus-lite servers deps-demo deps-wheel deps-test deps-servers deps-check
 # The goals share build directories and print one after the other; Ninja is parallel by itself.
 .NOTPARALLEL:
 
@@ -22,6 +22,7 @@ help:
 	@echo 'make              build/millrace and build/millrace-worker (release build)'
 	@echo 'make demo         install what is missing, build, ingest real photos, search them: build/demo/index.html'
 	@echo 'make test         install what is missing, build, run the test suite'
+	@echo 'make test-servers the tests with a real Triton and a real Milvus, which it installs in build/servers'
 	@echo 'make check        format, lint, clang-tidy, clang build, sanitizers, fuzz smoke'
 	@echo 'make bench        the numbers of the README, on this machine'
 	@echo 'make soak         memory of long runs and of large pictures, minutes: bench/results/memory-*.json'
@@ -50,6 +51,8 @@ deps-wheel:
 	@tools/deps.sh wheel
 deps-test:
 	@tools/deps.sh test
+deps-servers:
+	@tools/deps.sh servers
 deps-check:
 	@tools/deps.sh check
 
@@ -71,10 +74,20 @@ package: venv
 
 wheel: deps-wheel package
 
-test: deps-test build-test corpus package
+# Servers of the tests, each in an environment of its own below build/servers.
+milvus-lite: venv
+	@$(PYTHON) tests/servers/run.py --install milvus-lite
+
+servers: venv
+	@$(PYTHON) tests/servers/run.py --install milvus milvus-lite triton
+
+test: deps-test build-test corpus package milvus-lite
 	@$(PYTHON) tools/run_tests.py --build build/test --jobs $(JOBS)
 
-check: deps-check corpus
+test-servers: deps-servers build-test corpus servers
+	@$(PYTHON) tools/run_tests.py --build build/test --jobs $(JOBS) --python-only --folder servers
+
+check: deps-check corpus milvus-lite
 	@$(PYTHON) tools/check.py --jobs $(JOBS)
 
 fuzz: deps-check venv

@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SHOWN_LINES = 120  # of the output of a failed test
 PYTEST_LIMIT_S = 1800
 COUNT_LINE = re.compile(r"^(\d+) passed, (\d+) failed$")
+ON_REQUEST = {"servers"}  # folders that --folder has to name: make test-servers
 SANITIZER_ENV = {
     "asan": {
         "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:check_initialization_order=1",
@@ -211,8 +212,7 @@ def programs_of(build, args):
 def python_tests(args):
     """Paths for pytest and oracle scripts."""
     folders = sorted({path.parent for path in (ROOT / "tests").rglob("test_*.py")})
-    if args.folder:
-        folders = [f for f in folders if f.name in args.folder]
+    folders = [f for f in folders if f.name in (args.folder or {f.name} - ON_REQUEST)]
     scripts = []
     for path in sorted((ROOT / "tests/oracle").glob("*_oracle.py")):
         if args.folder and "oracle" not in args.folder:

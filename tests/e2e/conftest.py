@@ -2,6 +2,9 @@
 """What several files of tests read."""
 import pytest
 from command import GOOD, picture, run
+from servers.fixtures import milvus_lite
+
+__all__ = ["milvus_lite"]
 
 
 @pytest.fixture(scope="session")
