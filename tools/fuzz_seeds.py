@@ -87,6 +87,8 @@ def texts():
     yield "config.yaml", (b"triton:\n  url: a:1\n  model_version: '1'\nmilvus: {port: 19530, M: 8}\npreprocess:\n  mean: [0.5, .5, 1]\n"
                           b"collections:\n- name: a\n  schema:\n    fields:\n    - {name: id, type: INT64, auto_id: true}\n"
                           b"  search_params: &a\n    x: [1, ~]\nlog_level: \"INFO\\x41\"\n")
+    yield "filter.txt", (b"(id == \"a\" and not metadata['k'][\"b\"][0] <= -1.5e3) || uri in ['x', \"\\u00e9\",] "
+                         b"&& 0x1 < metadata[\"n\"] < 9 or exists metadata['t'] AND fingerprint != 'f' or metadata['b'] == true")
     yield "size.txt", b"512M"
     yield "time.txt", b"250ms"
     yield "utf8.txt", "é漢😀".encode()

@@ -136,6 +136,12 @@ MR_API MR_MUST_CHECK mr_status mr_store_delete_where(mr_store *store, const char
                                                      const char *filter, uint64_t *deleted,
                                                      mr_error *err);
 
+/**
+ * Is `filter` one that a local store understands? MR_E_INVALID: what was wanted and what was found;
+ * `*at` (may be NULL) is the byte of the mistake. Other stores may understand more. Any thread.
+ */
+MR_API MR_MUST_CHECK mr_status mr_filter_check(const char *filter, size_t *at, mr_error *err);
+
 /** Asks the store whether it is well: MR_OK, and in `state` what it is ("Milvus 2.3.5"); else the
  * error says what is wrong and what to do. */
 MR_API MR_MUST_CHECK mr_status mr_store_health(mr_store *store, char *state, size_t size,

@@ -116,7 +116,10 @@ mr_status mr__choice_open(const mr_pipeline_options *options, mr_store *store, m
             *err = none;
         return status;
     }
-    embed = options->embed ? options->embed : remembered.embedder ? remembered.embedder : "builtin";
+    /* a collection that was created by hand remembers nothing yet */
+    embed = remembered.embedder && *remembered.embedder ? remembered.embedder : "builtin";
+    if (options->embed)
+        embed = options->embed;
     status = choose_plan(options, &remembered, embed, out, err);
     if (status == MR_OK && !is_none(embed) && !out->embedder)
         status = open_embedder(options, embed, out->plan, &out->embedder, err);

@@ -30,6 +30,11 @@ static mr_status open_remembered(const mr_collection *c, const mr_search_options
     if (!c->embedder || !c->plan_text || c->dim == 0)
         return mr__error_set(err, MR_E_UNSUPPORTED, "collection %s holds no embeddings of pictures",
                              c->name);
+    if (!*c->plan_text)
+        return mr__error_set(err, MR_E_MISMATCH,
+                             "collection %s does not say how pictures are embedded for it; ingest "
+                             "some first, or search by vector",
+                             c->name);
     status = mr_plan_parse(c->plan_text, plan, err);
     if (status != MR_OK)
         return mr__error_wrap(err, "plan of collection %s", c->name);

@@ -17,6 +17,7 @@
 #include <sqlite3.h>
 
 #include "base/machine.h"
+#include "store/filter.h"
 #include "store/store.h"
 #include "store/vectors.h"
 
@@ -72,6 +73,23 @@ mr_status mr__local_prepare(const char *path, sqlite3 *db, const char *sql, sqli
 const char *mr__local_text(sqlite3_stmt *stmt, int column);
 mr_status mr__local_number(const char *path, sqlite3 *db, const char *sql, int64_t *out,
                            mr_error *err);
+/* A statement on `rows`: "HEAD AND FILTER TAIL". ?1 is the caller's, the filter's begin at ?2. */
+typedef struct mr__local_filtered {
+    const char *head;
+    const mr__where *filter; /* NULL: none */
+    const char *tail;
+} mr__local_filtered;
+mr_status mr__local_prepare_filtered(mr__local *local, sqlite3 *db, const mr__local_filtered *parts,
+                                     sqlite3_stmt **out, mr_error *err);
+#define MR__LOCAL_FILTER_FIRST 2
+/* MR_E_ENV: what the tables hold cannot be. */
+mr_status mr__local_damaged(const mr__local *local, const char *what, mr_error *err);
+/* Prepares, binds the collection's number to ?1 and runs; `*changed` (may be NULL): rows. */
+mr_status mr__local_change(mr__local *local, const mr__local_filtered *parts, int64_t collection,
+                           int64_t *changed, mr_error *err);
+/* BEGIN IMMEDIATE; then COMMIT if `status` is MR_OK, else ROLLBACK. */
+mr_status mr__local_transaction(mr__local *local, mr_error *err);
+mr_status mr__local_settle(mr__local *local, mr_status status, mr_error *err);
 
 /* lock: MR_E_BUSY names the process that holds it. */
 mr_status mr__local_lock(const char *path, int *fd, mr_error *err);
@@ -109,10 +127,51 @@ mr_status mr__local_id_owner(mr_store *store, const char *id, char *key, size_t 
 mr_status mr__local_report(mr_store *store, const char *collection, bool failed_only,
                            int (*fn)(void *, const mr_ledger_entry *), void *cookie, mr_error *err);
 
+/* cache: the vectors of a collection, as of the read transaction that is open */
+typedef struct mr__local_rows {
+    mr__vectors_key key;
+    const mr__where *filter; /* NULL: all */
+} mr__local_rows;
+typedef mr_status mr__local_row_fn(void *cookie, int64_t row, const float *vector, mr_error *err);
+mr_status mr__local_key(mr__local *local, int64_t collection, uint32_t dim, mr__vectors_key *key,
+                        mr_error *err);
+/* In the order of the row numbers. */
+mr_status mr__local_each_row(mr__local *local, const mr__local_rows *rows, mr__local_row_fn *fn,
+                             void *cookie, mr_error *err);
+/* Makes local->vectors the cache of `key`; on a failure the table must be read instead. */
+mr_status mr__local_have_cache(mr__local *local, const mr__vectors_key *key, mr_error *err);
+/* Forgets the cache, mapped and on disk. */
+mr_status mr__local_drop_cache(mr__local *local, int64_t collection, mr_error *err);
+
 /* search */
 mr_status mr__local_vector(mr_store *store, const char *collection, const char *id, float *vector,
                            uint32_t dim, mr_error *err);
 mr_status mr__local_search(mr_store *store, const float *vector, uint32_t dim,
                            const mr_search_options *options, mr_hits **out, mr_error *err);
+
+/* fields: what a hit shows besides id, uri and metadata */
+typedef struct mr__local_fields {
+    unsigned wanted; /* a bit each, in the order of the table */
+    uint32_t dim;
+} mr__local_fields;
+/* MR_E_INVALID: a field that there is not. */
+mr_status mr__local_fields_init(const mr_search_options *options, uint32_t dim,
+                                mr__local_fields *out, mr_error *err);
+/* A JSON object of the wanted ones of the row at hand: id, uri, metadata, fingerprint, vector. */
+char *mr__local_fields_text(const mr__local_fields *fields, sqlite3_stmt *row);
+
+/* remove */
+mr_status mr__local_remove(mr_store *store, const char *name, const char *const *ids, size_t n_ids,
+                           uint64_t *deleted, mr_error *err);
+mr_status mr__local_remove_where(mr_store *store, const char *name, const char *filter,
+                                 uint64_t *deleted, mr_error *err);
+
+/* admin */
+mr_status mr__local_create(mr_store *store, const mr_collection_options *options, mr_error *err);
+mr_status mr__local_drop(mr_store *store, const char *name, mr_error *err);
+mr_status mr__local_load(mr_store *store, const char *name, mr_error *err);
+mr_status mr__local_release(mr_store *store, const char *name, mr_error *err);
+mr_status mr__local_flush(mr_store *store, const char *name, mr_error *err);
+mr_status mr__local_health(mr_store *store, char *state, size_t size, mr_error *err);
 
 #endif

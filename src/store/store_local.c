@@ -136,4 +136,12 @@ const mr__store_ops mr__store_local = {
     .vector = mr__local_vector,
     .search = mr__local_search,
     .close = local_close,
+    .create = mr__local_create,
+    .drop = mr__local_drop,
+    .load = mr__local_load,
+    .release = mr__local_release,
+    .flush = mr__local_flush,
+    .remove = mr__local_remove,
+    .remove_where = mr__local_remove_where,
+    .health = mr__local_health,
 };

@@ -49,6 +49,7 @@ static mr_status take(const mr__local *local, sqlite3_stmt *stmt, mr_collection 
     }
     out->dim = (uint32_t)dim;
     out->num_entities = (uint64_t)entities;
+    out->loaded = true; /* a search makes what it lacks */
     if (number)
         *number = sqlite3_column_int64(stmt, 10);
     return MR_OK;
@@ -151,6 +152,11 @@ static mr_status check_spec(const mr__collection_spec *spec, mr_error *err)
                              "keeps vectors, not tensors; name an embedder, or write to npy:PATH");
     if (spec->dim > MAX_DIM || spec->row.dtype != MR_DTYPE_F32)
         return mr__error_set(err, MR_E_INVALID, "vectors must be float32 [1..%d]", MAX_DIM);
+    if (spec->n_params > 0)
+        return mr__error_set(err, MR_E_INVALID,
+                             "no parameter %.64s: a local collection is searched exactly and has "
+                             "none",
+                             spec->params[0].name);
     if (spec->index && strcasecmp(spec->index, "FLAT") != 0)
         return mr__error_set(err, MR_E_UNSUPPORTED, "index %s is not in this build; use FLAT",
                              spec->index);
@@ -169,6 +175,12 @@ static mr_status differs(const mr__collection_spec *spec, const char *what, cons
 static bool same_text(const char *a, const char *b)
 {
     return a && b && strcmp(a, b) == 0;
+}
+
+/* Was it created by hand, so that no run has said yet what goes into it? */
+static bool is_blank(const mr_collection *has)
+{
+    return !*has->plan_text && !*has->fingerprint && !*has->embedder;
 }
 
 static mr_status check_same(const mr__collection_spec *spec, const mr_collection *has,
@@ -191,7 +203,7 @@ static mr_status check_same(const mr__collection_spec *spec, const mr_collection
                              "collection %s was made with metric %s, this run uses %s; use another "
                              "collection",
                              spec->name, mr_metric_name(has->metric), mr_metric_name(spec->metric));
-    if (spec->force_plan)
+    if (spec->force_plan || is_blank(has))
         return MR_OK;
     if (!same_text(has->fingerprint, spec->fingerprint))
         return mr__error_set(err, MR_E_MISMATCH,
@@ -234,6 +246,28 @@ static mr_status create(mr__local *local, const mr__collection_spec *spec, mr_er
     return status;
 }
 
+/* The first run into a collection that was created by hand says what it is of. */
+static mr_status adopt(mr__local *local, const mr__collection_spec *spec, mr_error *err)
+{
+    const char *text[] = {spec->plan_name, spec->plan_text, spec->fingerprint, spec->embedder};
+    sqlite3_stmt *stmt = NULL;
+    mr_status status = mr__local_prepare(local->path, local->writer,
+                                         "UPDATE collections SET plan_name = ?2, plan_text = ?3,"
+                                         " fingerprint = ?4, embedder = ?5 WHERE collection = ?1",
+                                         &stmt, err);
+    int i;
+
+    if (status != MR_OK)
+        return status;
+    (void)sqlite3_bind_int64(stmt, 1, local->collection);
+    for (i = 0; i < 4; i++)
+        (void)sqlite3_bind_text(stmt, i + 2, text[i], -1, SQLITE_STATIC);
+    if (sqlite3_step(stmt) != SQLITE_DONE)
+        status = mr__local_fail(local->path, local->writer, "describe collection", err);
+    sqlite3_finalize(stmt);
+    return status;
+}
+
 mr_status mr__local_begin(mr_store *store, const mr__collection_spec *given, mr_error *err)
 {
     mr__local *local = (mr__local *)store;
@@ -257,6 +291,8 @@ mr_status mr__local_begin(mr_store *store, const mr__collection_spec *given, mr_
         status = create(local, &spec, err);
     else if (status == MR_OK)
         status = check_same(&spec, &has, err);
+    if (status == MR_OK && has.name && is_blank(&has))
+        status = adopt(local, &spec, err);
     mr_collection_fini(&has);
     if (status != MR_OK) {
         local->collection = 0;

@@ -6,112 +6,15 @@
  * The scan runs over the vector cache. Where that cannot be written, or another process is writing
  * it, the table itself is scanned: slower, the same result.
  */
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/local.h"
 #include "store/topk.h"
 
 #define SCAN_ROWS 128
-
-static mr_status damaged(const mr__local *local, const char *what, mr_error *err)
-{
-    return mr__error_set(err, MR_E_ENV,
-                         "%s is damaged (%s); restore a copy, or move it away and ingest again",
-                         local->path, what);
-}
-
-/* Calls `fn` with each row of the collection, in the order of the row numbers. */
-static mr_status each_row(mr__local *local, const mr__vectors_key *key,
-                          mr_status (*fn)(void *, int64_t, const float *, mr_error *), void *cookie,
-                          mr_error *err)
-{
-    sqlite3_stmt *stmt = NULL;
-    int rc, bytes = (int)(key->dim * sizeof(float));
-    mr_status status = mr__local_prepare(
-        local->path, local->reader,
-        "SELECT row, vector FROM rows NOT INDEXED WHERE collection = ?1 ORDER BY row", &stmt, err);
-
-    if (status != MR_OK)
-        return status;
-    (void)sqlite3_bind_int64(stmt, 1, key->collection);
-    while (status == MR_OK && (rc = sqlite3_step(stmt)) != SQLITE_DONE) {
-        const void *vector = rc == SQLITE_ROW ? sqlite3_column_blob(stmt, 1) : NULL;
-        if (rc != SQLITE_ROW)
-            status = mr__local_fail(local->path, local->reader, "read vectors", err);
-        else if (!vector || sqlite3_column_bytes(stmt, 1) != bytes)
-            status = damaged(local, "a vector of another length", err);
-        else
-            status = fn(cookie, sqlite3_column_int64(stmt, 0), vector, err);
-    }
-    sqlite3_finalize(stmt);
-    return status;
-}
-
-static mr_status add_to_cache(void *cookie, int64_t row, const float *vector, mr_error *err)
-{
-    return mr__vectors_add(cookie, row, vector, err);
-}
-
-static mr_status build_cache(mr__local *local, const char *path, const mr__vectors_key *key,
-                             mr_error *err)
-{
-    mr__vectors_writer writer;
-    sqlite3_stmt *stmt = NULL;
-    uint64_t n = 0;
-    mr_status status = mr__local_prepare(
-        local->path, local->reader, "SELECT count(*) FROM rows WHERE collection = ?1", &stmt, err);
-
-    if (status != MR_OK)
-        return status;
-    (void)sqlite3_bind_int64(stmt, 1, key->collection);
-    if (sqlite3_step(stmt) == SQLITE_ROW)
-        n = (uint64_t)sqlite3_column_int64(stmt, 0);
-    else
-        status = mr__local_fail(local->path, local->reader, "count rows", err);
-    sqlite3_finalize(stmt);
-    if (status != MR_OK)
-        return status;
-    status = mr__vectors_create(&writer, path, key, n, err);
-    if (status == MR_OK)
-        status = each_row(local, key, add_to_cache, &writer, err);
-    if (status == MR_OK)
-        status = mr__vectors_finish(&writer, err);
-    mr__vectors_abandon(&writer);
-    return status;
-}
-
-/* Makes local->vectors the cache of `key`; false if there can be none now. */
-static bool have_cache(mr__local *local, const mr__vectors_key *key)
-{
-    const mr__vectors_key *has = &local->vectors.key;
-    mr_error err = {0};
-    mr__buf path;
-    bool ok = local->vectors.map && has->collection == key->collection &&
-              has->generation == key->generation && has->stamp == key->stamp;
-
-    if (ok)
-        return true;
-    mr__vectors_unmap(&local->vectors);
-    mr__buf_init(&path, 8192);
-    if (!mr__buf_addf(&path, "%s-vec%" PRId64, local->path, key->collection))
-        goto done;
-    ok = mr__vectors_map(path.data, key, &local->vectors);
-    if (ok)
-        goto done;
-    if (build_cache(local, path.data, key, &err) == MR_OK)
-        ok = mr__vectors_map(path.data, key, &local->vectors);
-    else
-        mr__log(&local->base.logger, MR_LOG_INFO, "store", "searching without vector cache: %s",
-                err.message);
-done:
-    mr__buf_fini(&path);
-    return ok;
-}
 
 /* Rows gathered until a scan of them pays. */
 typedef struct gather {
@@ -135,20 +38,79 @@ static mr_status add_to_gather(void *cookie, int64_t row, const float *vector, m
     return MR_OK;
 }
 
-static mr_status scan_table(mr__local *local, const mr__vectors_key *key, mr__topk *topk,
+static mr_status scan_table(mr__local *local, const mr__local_rows *rows, mr__topk *topk,
                             mr_error *err)
 {
     gather g = {.topk = topk};
     mr_status status;
 
-    g.data = calloc(SCAN_ROWS, key->dim * sizeof(float));
+    g.data = calloc(SCAN_ROWS, rows->key.dim * sizeof(float));
     if (!g.data)
         return mr__error_no_memory(err, "vectors");
-    status = each_row(local, key, add_to_gather, &g, err);
+    status = mr__local_each_row(local, rows, add_to_gather, &g, err);
     if (status == MR_OK)
         mr__topk_scan(topk, g.data, g.rows, g.n);
     free(g.data);
     return status;
+}
+
+/*
+ * The rows of the cache that the filter selects. Both are in the order of the row numbers, so one
+ * walk finds them; those that follow each other are scanned together.
+ */
+static mr_status scan_selected(mr__local *local, const mr__local_rows *rows, mr__topk *topk,
+                               mr_error *err)
+{
+    const mr__vectors *v = &local->vectors;
+    sqlite3_stmt *stmt = NULL;
+    size_t at = 0, first = 0, n = 0;
+    int rc = SQLITE_DONE;
+    mr_status status = mr__local_prepare_filtered(
+        local, local->reader,
+        &(mr__local_filtered){"SELECT row FROM rows NOT INDEXED WHERE collection = ?1",
+                              rows->filter, "ORDER BY row"},
+        &stmt, err);
+
+    if (status != MR_OK)
+        return status;
+    (void)sqlite3_bind_int64(stmt, 1, rows->key.collection);
+    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        int64_t row = sqlite3_column_int64(stmt, 0);
+
+        while (at < v->n && v->rows[at] < row)
+            at++;
+        if (at == v->n || v->rows[at] != row) {
+            status = mr__local_damaged(local, "a row is missing in the vector cache", err);
+            break;
+        }
+        if (n > 0 && first + n != at) {
+            mr__topk_scan(topk, v->data + first * topk->dim, v->rows + first, n);
+            n = 0;
+        }
+        if (n++ == 0)
+            first = at;
+    }
+    if (status == MR_OK && rc != SQLITE_DONE)
+        status = mr__local_fail(local->path, local->reader, "filter rows", err);
+    if (status == MR_OK && n > 0)
+        mr__topk_scan(topk, v->data + first * topk->dim, v->rows + first, n);
+    sqlite3_finalize(stmt);
+    return status;
+}
+
+static mr_status scan(mr__local *local, const mr__local_rows *rows, mr__topk *topk, mr_error *err)
+{
+    mr_error why = {0};
+
+    if (mr__local_have_cache(local, &rows->key, &why) != MR_OK) {
+        mr__log(&local->base.logger, MR_LOG_INFO, "store", "searching without vector cache: %s",
+                why.message);
+        return scan_table(local, rows, topk, err);
+    }
+    if (rows->filter)
+        return scan_selected(local, rows, topk, err);
+    mr__topk_scan(topk, local->vectors.data, local->vectors.rows, (size_t)local->vectors.n);
+    return MR_OK;
 }
 
 static float distance_of(mr_metric metric, float score)
@@ -156,69 +118,72 @@ static float distance_of(mr_metric metric, float score)
     return metric == MR_METRIC_L2 ? 0.0f - score : 1.0f - score;
 }
 
-/* The texts of the entries. MR_E_NOT_FOUND: a row that the table does not have. */
-static mr_status fill(mr__local *local, const mr__topk *topk, int64_t collection, mr_hits *hits,
-                      mr_error *err)
+/* One hit: the row that the statement stands at. */
+static mr_status add_hit(sqlite3_stmt *stmt, const mr__local_fields *fields, float score,
+                         mr_hits *hits, mr_error *err)
+{
+    mr_hit hit = {.id = mr__local_text(stmt, 0),
+                  .uri = mr__local_text(stmt, 1),
+                  .metadata = mr__local_text(stmt, 2),
+                  .score = score,
+                  .distance = distance_of(mr_hits_metric(hits), score)};
+    char *text = NULL;
+    mr_status status;
+
+    if (fields->wanted) {
+        text = mr__local_fields_text(fields, stmt);
+        if (!text)
+            return mr__error_no_memory(err, "fields");
+        hit.fields = text;
+    }
+    status = mr__hits_add(hits, &hit, err);
+    free(text);
+    return status;
+}
+
+/* The texts of the entries. MR_E_ENV: a row that the table does not have. */
+static mr_status fill(mr__local *local, const mr__topk *topk, int64_t collection,
+                      const mr__local_fields *fields, mr_hits *hits, mr_error *err)
 {
     sqlite3_stmt *stmt = NULL;
-    mr_status status = mr__local_prepare(
-        local->path, local->reader,
-        "SELECT id, uri, metadata FROM rows WHERE row = ?1 AND collection = ?2", &stmt, err);
+    mr_status status = mr__local_prepare(local->path, local->reader,
+                                         "SELECT id, uri, metadata, fingerprint, vector FROM rows"
+                                         " WHERE row = ?1 AND collection = ?2",
+                                         &stmt, err);
     size_t i;
     int rc;
 
     for (i = 0; status == MR_OK && i < topk->n; i++) {
-        float score = topk->heap[i].score;
         (void)sqlite3_bind_int64(stmt, 1, topk->heap[i].row);
         (void)sqlite3_bind_int64(stmt, 2, collection);
         rc = sqlite3_step(stmt);
-        if (rc == SQLITE_ROW) {
-            mr_hit hit = {.id = mr__local_text(stmt, 0),
-                          .uri = mr__local_text(stmt, 1),
-                          .metadata = mr__local_text(stmt, 2),
-                          .score = score,
-                          .distance = distance_of(topk->metric, score)};
-            status = mr__hits_add(hits, &hit, err);
-        } else if (rc == SQLITE_DONE) {
-            status = damaged(local, "a row is missing", err);
-        } else {
+        if (rc == SQLITE_ROW)
+            status = add_hit(stmt, fields, topk->heap[i].score, hits, err);
+        else if (rc == SQLITE_DONE)
+            status = mr__local_damaged(local, "a row is missing", err);
+        else
             status = mr__local_fail(local->path, local->reader, "read hits", err);
-        }
         (void)sqlite3_reset(stmt);
     }
     sqlite3_finalize(stmt);
     return status;
 }
 
-static mr_status key_of(mr__local *local, int64_t collection, uint32_t dim, mr__vectors_key *key,
-                        mr_error *err)
-{
-    sqlite3_stmt *stmt = NULL;
-    mr_status status = mr__local_prepare(
-        local->path, local->reader,
-        "SELECT generation, stamp FROM collections WHERE collection = ?1", &stmt, err);
-
-    if (status != MR_OK)
-        return status;
-    *key = (mr__vectors_key){.collection = collection, .dim = dim};
-    (void)sqlite3_bind_int64(stmt, 1, collection);
-    if (sqlite3_step(stmt) == SQLITE_ROW) {
-        key->generation = sqlite3_column_int64(stmt, 0);
-        key->stamp = sqlite3_column_int64(stmt, 1);
-    } else {
-        status = mr__local_fail(local->path, local->reader, "read generation", err);
-    }
-    sqlite3_finalize(stmt);
-    return status;
-}
+/* What is looked for, understood before anything is read. */
+typedef struct query {
+    const float *vector;
+    uint32_t dim;
+    const mr_search_options *options;
+    mr__where *filter;
+    mr__local_fields fields;
+} query;
 
 /* The part of a search that runs inside the transaction. */
-static mr_status search_now(mr__local *local, const float *vector, uint32_t dim,
-                            const mr_search_options *options, mr_hits **out, mr_error *err)
+static mr_status search_now(mr__local *local, const query *q, mr_hits **out, mr_error *err)
 {
-    const char *name = options->collection ? options->collection : "default";
+    const char *name = q->options->collection ? q->options->collection : "default";
+    mr__local_rows rows = {.filter = q->filter};
     mr_collection collection;
-    mr__vectors_key key;
     mr__topk_spec spec;
     mr__topk topk = {0};
     int64_t number;
@@ -232,31 +197,42 @@ static mr_status search_now(mr__local *local, const float *vector, uint32_t dim,
                           "%s is the ledger of another store: search in that one", local->path);
         goto done;
     }
-    if (collection.dim != dim) {
+    if (collection.dim != q->dim) {
         status = mr__error_set(err, MR_E_MISMATCH,
                                "collection %s holds vectors of %u dimensions, the query has %u",
-                               name, collection.dim, dim);
+                               name, collection.dim, q->dim);
         goto done;
     }
-    spec = (mr__topk_spec){vector, options->k, dim, collection.metric, local->level};
-    status = key_of(local, number, dim, &key, err);
+    spec = (mr__topk_spec){q->vector, q->options->k, q->dim, collection.metric, local->level};
+    status = mr__local_key(local, number, q->dim, &rows.key, err);
     if (status == MR_OK)
         status = mr__topk_init(&topk, &spec, err);
-    if (status != MR_OK)
-        goto done;
-    if (have_cache(local, &key))
-        mr__topk_scan(&topk, local->vectors.data, local->vectors.rows, (size_t)local->vectors.n);
-    else
-        status = scan_table(local, &key, &topk, err);
+    if (status == MR_OK)
+        status = scan(local, &rows, &topk, err);
     if (status != MR_OK)
         goto done;
     mr__topk_sort(&topk);
-    status = mr__hits_new(options->k, collection.metric, out, err);
+    status = mr__hits_new(q->options->k, collection.metric, out, err);
     if (status == MR_OK)
-        status = fill(local, &topk, number, *out, err);
+        status = fill(local, &topk, number, &q->fields, *out, err);
 done:
     mr__topk_fini(&topk);
     mr_collection_fini(&collection);
+    return status;
+}
+
+static mr_status understand(const mr_search_options *options, query *q, mr_error *err)
+{
+    mr_status status = MR_OK;
+
+    if (options->n_params > 0)
+        return mr__error_set(err, MR_E_INVALID,
+                             "search: no parameter %.64s: a local store searches exactly and has "
+                             "none",
+                             options->params[0].name);
+    status = mr__local_fields_init(options, q->dim, &q->fields, err);
+    if (status == MR_OK && options->filter && *options->filter)
+        status = mr__where_compile(options->filter, MR__LOCAL_FILTER_FIRST, &q->filter, NULL, err);
     return status;
 }
 
@@ -264,17 +240,17 @@ mr_status mr__local_search(mr_store *store, const float *vector, uint32_t dim,
                            const mr_search_options *options, mr_hits **out, mr_error *err)
 {
     mr__local *local = (mr__local *)store;
+    query q = {.vector = vector, .dim = dim, .options = options};
     uint64_t start = mr__clock_ns();
-    mr_status status;
+    mr_status status = understand(options, &q, err);
 
-    if (options->filter)
-        return mr__error_set(err, MR_E_UNSUPPORTED,
-                             "search: filter expressions are not in this build");
-    status = mr__local_exec(local->path, local->reader, "BEGIN", err);
-    if (status != MR_OK)
-        return status;
-    status = search_now(local, vector, dim, options, out, err);
-    (void)sqlite3_exec(local->reader, "ROLLBACK", NULL, NULL, NULL);
+    if (status == MR_OK)
+        status = mr__local_exec(local->path, local->reader, "BEGIN", err);
+    if (status == MR_OK) {
+        status = search_now(local, &q, out, err);
+        (void)sqlite3_exec(local->reader, "ROLLBACK", NULL, NULL, NULL);
+    }
+    mr__where_free(&q.filter);
     if (status == MR_OK)
         mr__hits_set_ms(*out, (double)(mr__clock_ns() - start) / 1e6);
     else
@@ -306,7 +282,7 @@ mr_status mr__local_vector(mr_store *store, const char *collection, const char *
     } else {
         const void *data = sqlite3_column_blob(stmt, 0);
         if (!data || (size_t)sqlite3_column_bytes(stmt, 0) != bytes)
-            status = damaged(local, "a vector of another length", err);
+            status = mr__local_damaged(local, "a vector of another length", err);
         else
             memcpy(vector, data, bytes);
     }

@@ -418,7 +418,7 @@ static void test_search_refusals(void **state)
     assert_int_equal(mr_search_vector(store, query, DIM, &options, &hits, &err), MR_E_INVALID);
     options.k = 16384;
     options.filter = "a > 1";
-    assert_int_equal(mr_search_vector(store, query, DIM, &options, &hits, &err), MR_E_UNSUPPORTED);
+    assert_int_equal(mr_search_vector(store, query, DIM, &options, &hits, &err), MR_E_INVALID);
     options.filter = NULL;
     query[3] = NAN;
     assert_int_equal(mr_search_vector(store, query, DIM, &options, &hits, &err), MR_E_INVALID);

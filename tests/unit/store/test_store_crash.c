@@ -3,7 +3,7 @@
  * A process that is killed while it stores: afterwards vectors and ledger agree, what was
  * acknowledged is there, and a repeat completes the set. This program runs itself as the process to
  * be killed: "test-store-crash write PATH" stores batches 0..5 and writes a byte to descriptor 1
- * after each acknowledgement.
+ * after each acknowledgement; "test-store-crash delete PATH" deletes the first batch and does so.
  */
 #include "fixture.h"
 
@@ -32,17 +32,34 @@ static int write_role(const char *path)
     return 0;
 }
 
+static int delete_role(const char *path)
+{
+    mr_store *store;
+    uint64_t deleted = 0;
+    mr_error err = {0};
+
+    assert_ok(mr_store_open(path, NULL, &store, &err), err);
+    assert_ok(mr_store_delete_where(store, NULL, "uri <= 'k9' and not uri < 'k0'", &deleted, &err),
+              err);
+    if (deleted == 0 || write(1, "a", 1) != 1)
+        return 1;
+    mr_store_close(&store);
+    return 0;
+}
+
 /* Runs the writer with `failpoints`; `*acknowledged` is how many batches it was told of. Returns
  * the wait status. */
-static int run_writer(const char *path, const char *failpoints, unsigned *acknowledged)
+static int run_role(const char *name, const char *path, const char *failpoints,
+                    unsigned *acknowledged)
 {
-    char setting[160], self[] = "/proc/self/exe", role[] = "write", file[300], byte;
+    char setting[160], self[] = "/proc/self/exe", role[16], file[300], byte;
     char *argv[] = {self, role, file, NULL}, *envp[] = {setting, NULL};
     posix_spawn_file_actions_t actions;
     int out[2], status;
     pid_t pid;
 
     (void)snprintf(setting, sizeof setting, "MILLRACE_FAILPOINTS=%s", failpoints);
+    (void)snprintf(role, sizeof role, "%s", name);
     (void)snprintf(file, sizeof file, "%s", path);
     assert_int_equal(pipe(out), 0);
     assert_int_equal(posix_spawn_file_actions_init(&actions), 0);
@@ -57,6 +74,11 @@ static int run_writer(const char *path, const char *failpoints, unsigned *acknow
     assert_int_equal(waitpid(pid, &status, 0), pid);
     (void)posix_spawn_file_actions_destroy(&actions);
     return status;
+}
+
+static int run_writer(const char *path, const char *failpoints, unsigned *acknowledged)
+{
+    return run_role("write", path, failpoints, acknowledged);
 }
 
 typedef struct tally {
@@ -183,15 +205,44 @@ static void test_ledger_first_would_be_seen(void **state)
     }
 }
 
+/* Rows and their ledger entries go together or stay together. */
+static void test_killed_while_deleting(void **state)
+{
+    char path[300];
+    unsigned acknowledged, pass;
+    uint64_t vectors;
+    tally t;
+
+    (void)state;
+    fixture_path(path, sizeof path, "a.mill");
+    assert_true(WIFEXITED(run_writer(path, "", &acknowledged)));
+    for (pass = 0; pass < 2; pass++) {
+        int status =
+            run_role("delete", path, pass == 0 ? "store.before_delete:1" : "", &acknowledged);
+        assert_int_equal(WIFSIGNALED(status), pass == 0);
+        assert_int_equal(acknowledged, pass);
+        t = look(path, &vectors);
+        /* k0..k9 and k10..k89 are between the two, k90..k95 are not */
+        assert_int_equal(vectors, pass == 0 ? BATCHES * PER : 6);
+        assert_int_equal(t.stored, vectors);
+        assert_int_equal(t.lost, 0);
+        check_count(path, vectors);
+    }
+    fixture_remove(path);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_killed_before_commit),
         cmocka_unit_test(test_killed_after_commit),
         cmocka_unit_test(test_ledger_first_would_be_seen),
+        cmocka_unit_test(test_killed_while_deleting),
     };
 
     if (argc == 3 && strcmp(argv[1], "write") == 0)
         return write_role(argv[2]);
+    if (argc == 3 && strcmp(argv[1], "delete") == 0)
+        return delete_role(argv[2]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
