@@ -56,82 +56,6 @@ static void batch_age(mr__alarm *alarm)
     (void)pthread_cond_broadcast(&stream->room);
 }
 
-/* How many slots are wanted; the answer is how many at least: those asked for, else two. */
-static uint32_t slots_range(const mr_stream *stream, uint32_t *wanted)
-{
-    *wanted = stream->options.slots ? stream->options.slots : 4;
-    return stream->options.slots ? stream->options.slots : 2;
-}
-
-/* Room for the slots in the pool: as many as are wanted, fewer if there is less. */
-static bool lease_slots(mr_stream *stream)
-{
-    uint32_t wanted, least = slots_range(stream, &wanted);
-
-    for (; wanted >= least; wanted--) {
-        stream->slots_bytes = stream->slot_bytes * wanted;
-        if (!mr__extents_take(&stream->pool->slots, stream->slots_bytes, &stream->slots_offset))
-            continue;
-        stream->options.slots = wanted;
-        stream->has_slots = true;
-        return true;
-    }
-    return false;
-}
-
-/* A pool of the stream's own, as large as it needs. */
-static mr_status open_pool(mr_stream *stream, mr_error *err)
-{
-    mr_pool_options options = stream->options.pool;
-    uint32_t wanted, least = slots_range(stream, &wanted);
-    mr_status s = MR_E_NO_MEMORY;
-
-    if (options.workers == 0)
-        options.workers = mr__budget_workers(&options);
-    for (; wanted >= least; wanted--) {
-        mr__budget budget;
-        options.slots_bytes = stream->slot_bytes * wanted;
-        s = mr__budget_plan(&options, &budget, err);
-        if (s == MR_OK)
-            break;
-    }
-    if (s != MR_OK)
-        return s;
-    stream->owns_pool = true;
-    return mr_pool_open(&options, &stream->pool, err);
-}
-
-/* Joins a pool: the one given if it has room, else one of its own. */
-static mr_status join_pool(mr_stream *stream, mr_pool *pool, mr_error *err)
-{
-    mr_status s;
-    bool fits;
-
-    if (pool) {
-        stream->pool = pool;
-        mr__pool_lock(pool);
-        fits = lease_slots(stream);
-        mr__pool_unlock(pool);
-        if (!fits)
-            stream->pool = NULL;
-    }
-    if (!stream->pool) {
-        s = open_pool(stream, err);
-        if (s != MR_OK)
-            return s;
-    }
-    mr__pool_lock(stream->pool);
-    s = stream->has_slots || lease_slots(stream)
-            ? MR_OK
-            : mr__error_set(err, MR_E_NO_MEMORY, "stream: no room for its batches in the pool");
-    if (s == MR_OK)
-        s = mr__pool_plan_get(stream->pool, mr_plan_text(stream->plan), &stream->plan_cell,
-                              &stream->plan_version, err);
-    stream->has_plan = s == MR_OK;
-    mr__pool_unlock(stream->pool);
-    return s;
-}
-
 static mr_status allocate(mr_stream *stream, mr_error *err)
 {
     uint32_t n = stream->options.batch, slots = stream->options.slots, i;
@@ -197,19 +121,6 @@ static mr_status start_threads(mr_stream *stream, mr_error *err)
     return s;
 }
 
-static mr_status size_up(mr_stream *stream, mr_error *err)
-{
-    size_t bytes;
-
-    stream->shape = mr_plan_row_shape(stream->plan);
-    if (!mr__size_mul(&bytes, stream->shape.bytes, stream->options.batch) ||
-        !mr__size_align(&bytes, bytes, 4096) || bytes > SIZE_MAX / MR__SLOTS_MAX)
-        return mr__error_set(err, MR_E_NO_MEMORY, "stream: a batch of %u rows of %zu bytes",
-                             stream->options.batch, stream->shape.bytes);
-    stream->slot_bytes = bytes;
-    return MR_OK;
-}
-
 mr_status mr_stream_open(mr_source *source, const mr_plan *plan, mr_pool *pool,
                          const mr_stream_options *options, mr_stream **out, mr_error *err)
 {
@@ -228,12 +139,10 @@ mr_status mr_stream_open(mr_source *source, const mr_plan *plan, mr_pool *pool,
     mr__cond_init(&stream->ready);
     stream->fetchers_grow = options->fetch_threads == 0;
     s = check_options(&stream->options, err);
-    if (s == MR_OK)
+    if (s == MR_OK && plan)
         s = mr__plan_copy(plan, &stream->plan, err);
     if (s == MR_OK)
-        s = size_up(stream, err);
-    if (s == MR_OK)
-        s = join_pool(stream, pool, err);
+        s = mr__stream_join(stream, pool, err);
     if (s == MR_OK)
         s = allocate(stream, err);
     if (s == MR_OK)

@@ -13,5 +13,6 @@
 #include "millrace/status.h"
 #include "millrace/store.h"
 #include "millrace/stream.h"
+#include "millrace/worker.h"
 
 #endif

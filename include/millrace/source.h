@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "millrace/plan.h"
 #include "millrace/status.h"
 
 #ifdef __cplusplus
@@ -13,6 +14,16 @@ extern "C" {
 #endif
 
 typedef struct mr_source mr_source;
+
+/**
+ * Pixels that need no decoding: an array [height,width,channels] without gaps, in the order of the
+ * machine. Channels: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA.
+ */
+typedef struct mr_pixels {
+    uint32_t height, width; /**< 1..65535 each */
+    uint32_t channels;      /**< 1..4 */
+    mr_dtype dtype; /**< MR_DTYPE_U8, 0..255; or MR_DTYPE_F32, for worker programs (worker.h) */
+} mr_pixels;
 
 /**
  * One item as a source names it. Strings are borrowed until the next call of the same source.
@@ -25,8 +36,9 @@ typedef struct mr_item {
     const char *id;       /**< UTF-8, 1..512 bytes */
     const char *key;      /**< source key: what the ledger is keyed by, UTF-8 */
     const char *metadata; /**< a JSON object of at most 64 KiB, or NULL for {} */
-    const void *bytes; /**< the encoded picture itself, when there is nothing to fetch, else NULL */
+    const void *bytes;    /**< the picture itself, when there is nothing to fetch, else NULL */
     size_t n_bytes;
+    mr_pixels pixels;  /**< what `bytes` are; height 0, the default: an encoded picture */
     mr_code code;      /**< MR_CODE_NONE, or why the source rejects it (stage `source`) */
     char message[160]; /**< for people, when `code` is set */
 } mr_item;

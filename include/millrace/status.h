@@ -82,7 +82,8 @@ typedef enum mr_stage {
     X(STORE_FAILED, "store_failed")                                                                \
     X(DUPLICATE_ID, "duplicate_id")                                                                \
     X(BAD_ID, "bad_id")                                                                            \
-    X(BAD_METADATA, "bad_metadata")
+    X(BAD_METADATA, "bad_metadata")                                                                \
+    X(PREPROCESS_FAILED, "preprocess_failed")
 
 /** Why an item was not stored. */
 typedef enum mr_code {

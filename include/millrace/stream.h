@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "millrace/log.h"
 #include "millrace/plan.h"
@@ -46,7 +47,19 @@ typedef struct mr_pool_options {
     const char *worker_path;  /**< the worker executable; default NULL: $MILLRACE_WORKER, beside the
                                  program, libexec */
     mr_logger logger;         /**< default: silent */
-    unsigned char reserved[64];
+    const char *const *worker_argv; /**< another program that serves as worker (worker.h), and its
+                                       arguments, NULL at the end; [0] is its path. Such workers get
+                                       the whole environment, and standard error as standard output.
+                                       Default NULL: millrace-worker */
+    const void *worker_data;        /**< what such a program is handed besides; default NULL */
+    size_t worker_data_bytes;       /**< of it, at most 1 GiB */
+    uint32_t worker_start_ms; /**< that a worker may take to become ready, 1..3600000; default 0:
+                                 10000, and 30000 for another program */
+    uint32_t unit_items; /**< items that a worker is given at once, 1..16, as far as they wait; the
+                            deadline is that of their sum. Default 0: 1 */
+    bool worker_sandbox; /**< confine another program as far as an interpreter bears it:
+                            SECURITY.md; default false; `require_sandbox` implies it */
+    unsigned char reserved[32];
 } mr_pool_options;
 
 /** Fills in the defaults. The single source of them. */
@@ -64,6 +77,30 @@ MR_API MR_MUST_CHECK mr_status mr_pool_open(const mr_pool_options *options, mr_p
 /** Ends the workers, waits for them, frees everything, sets `*pool` to NULL. All its streams must
  * be closed. */
 MR_API void mr_pool_close(mr_pool **pool);
+
+/**
+ * Waits until a worker is ready. MR_AGAIN: `timeout_ms` passed (negative: wait for ever); or why
+ * none will be. Any thread; blocks.
+ */
+MR_API MR_MUST_CHECK mr_status mr_pool_wait(mr_pool *pool, int timeout_ms, mr_error *err);
+
+#define MR_DIMS_MAX 8
+
+/** Shape of an array: one row of what a worker program makes. */
+typedef struct mr_dims {
+    mr_dtype dtype;
+    uint32_t n;                 /**< dimensions, 1..MR_DIMS_MAX */
+    uint32_t dims[MR_DIMS_MAX]; /**< each at least 1 */
+} mr_dims;
+
+/** Bytes of such an array; 0 if it is none, or would have more than 2^40. Any thread. */
+MR_API size_t mr_dims_bytes(const mr_dims *dims);
+
+/**
+ * The shape of the rows that the pool's worker program makes. False: they are pictures by a plan,
+ * or no worker has been ready yet. Any thread.
+ */
+MR_API bool mr_pool_dims(mr_pool *pool, mr_dims *out);
 
 /** Figures of a pool. */
 typedef struct mr_pool_stats {
@@ -124,6 +161,7 @@ typedef struct mr_item_result {
     mr_stage stage; /**< where it failed, or the last stage that it passed */
     mr_code code;
     const char *message;      /**< "" when state is MR_ITEM_OK */
+    const char *detail;       /**< more of it, in lines: the traceback of a worker program; or "" */
     const char *format;       /**< "jpeg", "png", "webp", or "" if not known */
     uint32_t width, height;   /**< of the picture as stored in the file; 0 if not known */
     uint32_t attempts;        /**< times that a worker was given it */
@@ -141,7 +179,8 @@ typedef struct mr_item_result {
 typedef struct mr_batch {
     uint64_t index;     /**< number of the batch in its stream, from 0 */
     void *data;         /**< 64-byte aligned; rows in the order of `items` */
-    mr_row_shape shape; /**< of one row */
+    mr_row_shape shape; /**< of one row; rows that are no pictures have 1 channel, 1 line */
+    mr_dims dims;       /**< of one row: [C,H,W], [H,W,C], or what the worker program makes */
     size_t row_bytes;   /**< distance between rows = shape.bytes */
     uint32_t n_ok;
     uint32_t n_failed;
@@ -153,6 +192,10 @@ typedef struct mr_batch {
  * Opens a stream: `source` is borrowed and must outlive it; `plan` is copied. `pool` NULL: the
  * stream opens one of its own. MR_E_NO_MEMORY: batch x row x slots cannot fit, with the figures. On
  * success the caller owns `*out`. Any thread.
+ *
+ * Where the pool's workers are another program, `plan` may be NULL: the rows are then what that
+ * program says that it makes. A plan beside it is what the rows must look like (MR_E_MISMATCH), and
+ * their fingerprint. Blocks until one worker is ready; see mr_pool_wait.
  */
 MR_API MR_MUST_CHECK mr_status mr_stream_open(mr_source *source, const mr_plan *plan, mr_pool *pool,
                                               const mr_stream_options *options, mr_stream **out,

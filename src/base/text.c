@@ -90,7 +90,7 @@ static bool shows_as_is(const unsigned char *p, size_t len)
     return !(len == 3 && p[0] == 0xE2 && p[1] == 0x80 && (p[2] == 0xA8 || p[2] == 0xA9));
 }
 
-void mr__text_escape(char *dst, size_t size, const char *src, size_t n)
+static void escape(char *dst, size_t size, const char *src, size_t n, bool lines)
 {
     static const char hex[] = "0123456789abcdef";
     const unsigned char *p = (const unsigned char *)src;
@@ -100,7 +100,7 @@ void mr__text_escape(char *dst, size_t size, const char *src, size_t n)
         return;
     while (n > 0) {
         size_t len = mr__text_utf8_len(p, n);
-        if (len > 0 && shows_as_is(p, len)) {
+        if (len > 0 && (shows_as_is(p, len) || (lines && p[0] == '\n'))) {
             if (used + len >= size)
                 break;
             memcpy(dst + used, p, len);
@@ -118,6 +118,16 @@ void mr__text_escape(char *dst, size_t size, const char *src, size_t n)
         n -= len;
     }
     dst[used] = '\0';
+}
+
+void mr__text_escape(char *dst, size_t size, const char *src, size_t n)
+{
+    escape(dst, size, src, n, false);
+}
+
+void mr__text_escape_lines(char *dst, size_t size, const char *src, size_t n)
+{
+    escape(dst, size, src, n, true);
 }
 
 size_t mr__text_distance(const char *a, const char *b)

@@ -17,6 +17,9 @@ bool mr__text_append(char *dst, size_t size, const char *src);
 /* Copies `n` bytes for display: control characters and bytes that are not UTF-8 become \xHH. */
 void mr__text_escape(char *dst, size_t size, const char *src, size_t n);
 
+/* The same, but line ends stay what they are. */
+void mr__text_escape_lines(char *dst, size_t size, const char *src, size_t n);
+
 /* Is it UTF-8 (no surrogates, no over-long forms, up to U+10FFFF)? */
 bool mr__text_is_utf8(const char *src, size_t n);
 

@@ -28,6 +28,16 @@ uint32_t mr__budget_workers(const mr_pool_options *options)
     return (uint32_t)clamp(n < fit ? n : fit, 1, MR__WORKERS_MAX);
 }
 
+/* Room for rows of which nobody knows the shape yet: two thirds of what is left. It takes memory
+ * only as far as it is used. */
+static uint64_t unknown_rows(uint64_t memory, uint64_t others)
+{
+    uint64_t taken = MR__HOST_BASE_BYTES + others;
+    uint64_t left = memory > taken ? memory - taken : 0;
+
+    return clamp(left / 3 * 2 & ~UINT64_C(4095), MIB(8), UINT64_C(1) << 40);
+}
+
 mr_status mr__budget_plan(const mr_pool_options *options, mr__budget *out, mr_error *err)
 {
     uint64_t memory = options->memory_bytes;
@@ -35,8 +45,13 @@ mr_status mr__budget_plan(const mr_pool_options *options, mr__budget *out, mr_er
 
     out->slab_bytes =
         options->slab_bytes ? options->slab_bytes : clamp(memory / 8, MIB(8), MIB(256));
-    out->slots_bytes =
-        options->slots_bytes ? options->slots_bytes : clamp(memory / 4, MIB(8), MIB(256));
+    if (options->worker_argv)
+        workers += options->workers * MR__FOREIGN_STANDING_BYTES;
+    if (options->slots_bytes)
+        out->slots_bytes = options->slots_bytes;
+    else
+        out->slots_bytes = options->worker_argv ? unknown_rows(memory, workers + out->slab_bytes)
+                                                : clamp(memory / 4, MIB(8), MIB(256));
     if (__builtin_add_overflow(out->slab_bytes, out->slots_bytes, &out->fixed_bytes) ||
         __builtin_add_overflow(out->fixed_bytes, MR__HOST_BASE_BYTES + workers, &out->fixed_bytes))
         out->fixed_bytes = UINT64_MAX;

@@ -153,6 +153,20 @@ void mr__dispatch(mr_pool *pool)
     mr__supervisor_arm(pool);
 }
 
+/* Takes over what the unit says of one item's failure, in lines; NULL if that is nothing. `*at`
+ * goes on behind it. */
+static const char *take_detail(mr_pool *pool, const char *shared, uint32_t bytes, uint32_t *at)
+{
+    uint32_t n = bytes < MR__DETAIL_MAX - *at ? bytes : MR__DETAIL_MAX - *at;
+
+    if (n == 0)
+        return NULL;
+    mr__copy_out(pool->detail, shared + *at, n);
+    *at += n;
+    mr__text_escape_lines(pool->detail_shown, sizeof pool->detail_shown, pool->detail, n);
+    return pool->detail_shown;
+}
+
 /* Believes nothing: every field of the answer is checked before it is used. */
 static void take_answer(mr__task *task, const mr__item_answer *answer)
 {
@@ -192,6 +206,7 @@ void mr__dispatch_collect(mr_pool *pool, mr__worker *worker)
 {
     while (units_out(worker) > 0) {
         uint32_t slot = worker->head % MR__MAILBOX_UNITS, i, n = worker->units[slot].n_items;
+        uint32_t detail_at = 0;
 
         if (!mr__unit_collect(&worker->control->units[slot], worker->units[slot].generation, n,
                               &pool->answer))
@@ -202,8 +217,13 @@ void mr__dispatch_collect(mr_pool *pool, mr__worker *worker)
         worker->head_since_ns = units_out(worker) > 0 ? mr__clock_ns() : 0;
         worker->head_used_ns = 0;
         mr__grants_end(pool, worker);
-        for (i = 0; i < n; i++)
-            take_answer(worker->units[slot].tasks[i], &pool->answer.items[i]);
+        for (i = 0; i < n; i++) {
+            mr__task *task = worker->units[slot].tasks[i];
+            /* the unit is free, so all that it holds is ours until it is published again */
+            task->detail = take_detail(pool, worker->control->detail[slot],
+                                       pool->answer.items[i].detail_bytes, &detail_at);
+            take_answer(task, &pool->answer.items[i]);
+        }
     }
 }
 
@@ -221,6 +241,7 @@ static void retry_or_give_up(mr_pool *pool, mr__task *task, mr_code reason, cons
     task->wait_ns = spent;
     task->decode_ns = task->transform_ns = 0;
     task->format = task->width = task->height = 0;
+    task->detail = NULL;
     (void)mr__text_copy(task->message, sizeof task->message, message);
     finish(task, MR_ITEM_QUARANTINED, reason, MR_STAGE_DECODE);
 }

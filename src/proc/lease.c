@@ -125,6 +125,14 @@ void mr__pool_slab_trim(mr_pool *pool, uint64_t offset, uint64_t had, uint64_t k
     (void)pthread_cond_broadcast(&pool->slab_changed);
 }
 
+void mr__pool_slots_want(mr_pool *pool, uint64_t end)
+{
+    if (end <= pool->slots_wanted)
+        return;
+    pool->slots_wanted = end;
+    (void)pthread_cond_broadcast(&pool->slab_changed);
+}
+
 void mr__pool_slots_reserved(mr_pool *pool, uint64_t end)
 {
     pool->slots_reserved = end;

@@ -48,6 +48,7 @@ void mr__pool_fail(mr_pool *pool, const mr_error *error)
 void mr__pool_end(mr_pool *pool)
 {
     pool->closing = true;
+    (void)pthread_cond_broadcast(&pool->slab_changed);
     mr__supervisor_kick(pool);
 }
 
@@ -111,15 +112,14 @@ static mr_status build(mr_pool *pool, mr_error *err)
     if (s == MR_OK)
         s = mr__cpu_level_detect(secure_getenv("MILLRACE_CPU"), &pool->cpu_level, err);
     if (s == MR_OK)
-        s = mr__process_find(pool->options.worker_path, pool->worker_path, sizeof pool->worker_path,
-                             err);
-    if (s == MR_OK)
-        s = mr__process_env(&pool->worker_env, err);
+        s = mr__program_open(pool, err);
     if (s == MR_OK)
         s = mr__budget_plan(&pool->options, &budget, err);
     if (s != MR_OK)
         return s;
-    pool->options.worker_path = pool->worker_path;
+    /* rows of a shape that nobody knows yet: the room is there, the memory comes with the stream */
+    if (!pool->foreign || pool->options.slots_bytes > 0)
+        pool->slots_wanted = budget.slots_bytes;
     pool->grant_total = pool->grant_free = budget.grant_bytes;
     pool->workers = calloc(pool->options.workers, sizeof pool->workers[0]);
     if (!pool->workers)
@@ -169,7 +169,7 @@ mr_status mr__pool_open_with(const mr_pool_options *options, const mr__process_o
     pool->process = process;
     pool->unit_items = unit_items;
     pool->epoll_fd = pool->event_fd = pool->kick_fd = pool->timer_fd = -1;
-    pool->slab_area.fd = pool->slots_area.fd = -1;
+    pool->slab_area.fd = pool->slots_area.fd = pool->data_area.fd = -1;
     (void)pthread_mutex_init(&pool->lock, NULL);
     mr__cond_init(&pool->changed);
     mr__cond_init(&pool->slab_changed);
@@ -184,7 +184,7 @@ mr_status mr__pool_open_with(const mr_pool_options *options, const mr__process_o
 
 mr_status mr_pool_open(const mr_pool_options *options, mr_pool **out, mr_error *err)
 {
-    return mr__pool_open_with(options, &mr__process_exec, 1, out, err);
+    return mr__pool_open_with(options, &mr__process_exec, 0, out, err);
 }
 
 static void close_fd(int fd)
@@ -211,7 +211,7 @@ void mr_pool_close(mr_pool **handle)
     for (i = 0; i < pool->n_workers; i++)
         mr__area_close(&pool->workers[i].area);
     free(pool->workers);
-    free(pool->worker_env);
+    mr__program_close(pool);
     mr__area_close(&pool->slab_area);
     mr__area_close(&pool->slots_area);
     mr__extents_fini(&pool->slab);

@@ -22,7 +22,6 @@
 
 #define MR__WORKERS_MAX  256
 #define MR__WORKER_DEPTH 3 /* units that a worker is given ahead: it never waits for the host */
-#define MR__START_NS     (UINT64_C(10) * 1000000000) /* that a worker may take to become ready */
 #define MR__RETURNS_MAX  3 /* deaths with an item next in turn, said to be unbegun */
 #define MR__STARTS_MAX   3 /* workers that may die one after the other before any was ready */
 /* What a host has of its own in a long ingest, 42 MiB as bench/memory.py sees it: code, stacks and
@@ -76,11 +75,16 @@ typedef struct mr__alarm {
 struct mr_pool {
     mr_pool_options options;
     char worker_path[512];
-    char **worker_env; /* as it was when the pool was opened: the host may change its own at any
-                          time */
+    mr__process_program program; /* environment as it was when the pool was opened: the host may
+                                    change its own at any time */
     const mr__process_ops *process;
     mr__cpu_level cpu_level;
     uint32_t unit_items; /* items that one unit may carry: 1 for pictures */
+    bool foreign;        /* the program is not millrace-worker */
+    bool confine;        /* and is confined */
+    mr__area data_area;  /* what it is handed */
+    bool has_dims;       /* it has said what its rows are */
+    mr_dims dims;
 
     pthread_mutex_t lock;
     pthread_cond_t changed;      /* workers started or ended, pool failed */
@@ -93,6 +97,7 @@ struct mr_pool {
     mr__area slab_area, slots_area;
     mr__extents slab, slots;
     uint64_t slots_reserved;       /* the slots up to here may be touched */
+    uint64_t slots_wanted;         /* the slots up to here are to be reserved */
     uint64_t slab_turn, slab_next; /* fetchers take room in the order in which they asked */
 
     mr__worker *workers;
@@ -101,6 +106,7 @@ struct mr_pool {
     mr__task_list ready_alone;
     mr__task_list unwanted; /* back from workers that died while the owner was leaving */
     mr__unit_answer answer; /* scratch of collect */
+    char detail[MR__DETAIL_MAX], detail_shown[MR__DETAIL_MAX * 2];
 
     uint64_t grant_total, grant_free;
     uint64_t grant_owed; /* to the host: what decodes give back goes there first */
@@ -122,7 +128,8 @@ struct mr_pool {
     uint64_t restarts, grants, take_backs, peak_memory_bytes;
 };
 
-/* Opens a pool with other means of starting workers, and units of up to `unit_items` items. */
+/* Opens a pool with other means of starting workers, and units of up to `unit_items` items (0: what
+ * the options say). */
 mr_status mr__pool_open_with(const mr_pool_options *options, const mr__process_ops *process,
                              uint32_t unit_items, mr_pool **out, mr_error *err);
 
@@ -162,6 +169,10 @@ void mr__pool_slab_trim(mr_pool *pool, uint64_t offset, uint64_t had, uint64_t k
 /* A part of the slab that has memory now. */
 void mr__pool_slab_add(mr_pool *pool, uint64_t offset, uint64_t bytes);
 
+/* The slots up to `end` are needed: where nobody knew how many would be, they get their memory now.
+ */
+void mr__pool_slots_want(mr_pool *pool, uint64_t end);
+
 /* The slots up to `end` may be touched. Waits for that go by `slab_changed`, as for the slab
  * itself. */
 void mr__pool_slots_reserved(mr_pool *pool, uint64_t end);
@@ -197,6 +208,16 @@ void mr__grants_give(mr_pool *pool, uint64_t bytes);
  * the first pictures are already on their way.
  */
 void *mr__reserve_main(void *pool);
+
+/* program.c: what the workers run, from the options; what that is is checked. */
+mr_status mr__program_open(mr_pool *pool, mr_error *err);
+void mr__program_close(mr_pool *pool);
+/* program.c: the worker is ready: what it says of its rows is taken over, or an error. */
+mr_status mr__program_ready(mr_pool *pool, const mr__worker *worker, mr_error *err);
+/* program.c: why the worker says that it cannot serve; false if it says nothing. */
+bool mr__program_trouble(const mr__worker *worker, char *out, size_t size);
+/* program.c: "float32 [3,224,224]". */
+void mr__program_dims_text(const mr_dims *dims, char *out, size_t size);
 
 /* supervisor.c: the loop thread, and one worker's start. */
 void *mr__supervisor_main(void *pool);

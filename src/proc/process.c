@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/size.h"
 #include "base/text.h"
 #include "ring/layout.h"
 
@@ -81,61 +82,79 @@ static bool env_passes(const char *entry)
     return false;
 }
 
-mr_status mr__process_env(char ***out, mr_error *err)
+mr_status mr__process_strings(const char *const *from, char ***out, mr_error *err)
 {
-    const char *from[ENV_MAX];
-    size_t bytes = (ENV_MAX + 1) * sizeof(char *), n = 0, n_text, i;
-    char **env, *text;
+    size_t n, i, bytes = sizeof(char *);
+    char **strings, *text;
+    bool fits = true;
 
-    for (i = 0; environ && environ[i] && n < ENV_MAX; i++) {
-        if (!env_passes(environ[i]))
-            continue;
-        from[n++] = environ[i];
-        bytes += strlen(environ[i]) + 1;
-    }
-    *out = env = calloc(1, bytes);
-    if (!env)
-        return mr__error_no_memory(err, "environment of the workers");
-    text = (char *)(env + ENV_MAX + 1);
+    for (n = 0; from && from[n]; n++)
+        fits = fits && mr__size_add(&bytes, bytes, strlen(from[n]) + 1 + sizeof(char *));
+    *out = strings = fits ? calloc(1, bytes) : NULL;
+    if (!strings)
+        return mr__error_no_memory(err, "arguments of the workers");
+    text = (char *)(strings + n + 1);
     for (i = 0; i < n; i++) {
-        env[i] = text;
-        n_text = strlen(from[i]) + 1;
+        size_t n_text = strlen(from[i]) + 1;
+
+        strings[i] = text;
         memcpy(text, from[i], n_text);
         text += n_text;
     }
     return MR_OK;
 }
 
+mr_status mr__process_env(bool all, char ***out, mr_error *err)
+{
+    const char *from[ENV_MAX + 1] = {NULL};
+    size_t n = 0, i;
+
+    if (all)
+        return mr__process_strings((const char *const *)environ, out, err);
+    for (i = 0; environ && environ[i] && n < ENV_MAX; i++)
+        if (env_passes(environ[i]))
+            from[n++] = environ[i];
+    return mr__process_strings(from, out, err);
+}
+
+#define MR__FILES (MR__FD_END - MR__FD_CONTROL)
+
 /*
  * Moves the descriptors to their numbers. Two steps, since a source may sit on another's number:
  * first all to numbers above the protocol's, then down.
  */
 static int file_actions(posix_spawn_file_actions_t *actions, const mr__process_files *files,
-                        int *lifted)
+                        bool prints, int *lifted)
 {
-    const int from[] = {files->control, files->slab, files->slots, files->event};
-    int i, rc;
+    const int from[MR__FILES] = {files->control, files->slab, files->slots, files->event,
+                                 files->data};
+    int n = files->data >= 0 ? MR__FILES : MR__FILES - 1, i, rc;
 
     rc = posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDONLY, 0);
-    if (rc == 0)
+    if (rc == 0 && prints && fcntl(2, F_GETFD) >= 0)
+        rc = posix_spawn_file_actions_adddup2(actions, 2, 1);
+    else if (rc == 0)
         rc = posix_spawn_file_actions_addopen(actions, 1, "/dev/null", O_WRONLY, 0);
-    for (i = 0; i < 4 && rc == 0; i++) {
+    for (i = 0; i < n && rc == 0; i++) {
         lifted[i] = fcntl(from[i], F_DUPFD_CLOEXEC, MR__FD_END + 8);
         rc = lifted[i] < 0
                  ? errno
                  : posix_spawn_file_actions_adddup2(actions, lifted[i], MR__FD_CONTROL + i);
     }
     if (rc == 0)
-        rc = posix_spawn_file_actions_addclosefrom_np(actions, MR__FD_END);
+        rc = posix_spawn_file_actions_addclosefrom_np(actions, MR__FD_CONTROL + n);
     return rc;
 }
 
-static int attributes(posix_spawnattr_t *attr)
+/* A program of somebody else's is not interrupted while it starts: it is the host that is meant. */
+static int attributes(posix_spawnattr_t *attr, bool foreign)
 {
     sigset_t none, all;
     int rc;
 
     (void)sigemptyset(&none);
+    if (foreign)
+        (void)sigaddset(&none, SIGINT);
     (void)sigfillset(&all);
     rc = posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     if (rc == 0)
@@ -145,28 +164,30 @@ static int attributes(posix_spawnattr_t *attr)
     return rc;
 }
 
-static mr_status exec_start(const char *path, char *const *env, const mr__process_files *files,
+static mr_status exec_start(const mr__process_program *program, const mr__process_files *files,
                             mr__process *out, mr_error *err)
 {
+    const char *path = program->path;
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;
-    int lifted[4] = {-1, -1, -1, -1}, rc, i;
+    int lifted[MR__FILES] = {-1, -1, -1, -1, -1}, rc, i;
     char name[] = "millrace-worker", parent[16];
-    char *argv[] = {name, parent, NULL};
+    char *own[] = {name, parent, NULL};
     pid_t pid = -1;
 
     *out = (mr__process){.fd = -1};
     (void)snprintf(parent, sizeof parent, "%d", (int)getpid());
     (void)posix_spawn_file_actions_init(&actions);
     (void)posix_spawnattr_init(&attr);
-    rc = file_actions(&actions, files, lifted);
+    rc = file_actions(&actions, files, program->argv != NULL, lifted);
     if (rc == 0)
-        rc = attributes(&attr);
+        rc = attributes(&attr, program->argv != NULL);
     if (rc == 0)
-        rc = posix_spawn(&pid, path, &actions, &attr, argv, env);
+        rc = posix_spawn(&pid, path, &actions, &attr, program->argv ? program->argv : own,
+                         program->env);
     (void)posix_spawn_file_actions_destroy(&actions);
     (void)posix_spawnattr_destroy(&attr);
-    for (i = 0; i < 4; i++)
+    for (i = 0; i < MR__FILES; i++)
         if (lifted[i] >= 0)
             (void)close(lifted[i]);
     if (rc != 0)

@@ -3,7 +3,9 @@
  * Reserving memory takes longer than starting a worker (15 ms for 64 MiB). So both areas are
  * reserved part by part on a thread of their own, in the order in which a first batch needs them: a
  * part of the slab, the slots, the rest of the slab. What is reserved can be used at once, and
- * running out is an error of the pool, never a SIGBUS in the middle of a picture.
+ * running out is an error of the pool, never a SIGBUS in the middle of a picture. Where the rows'
+ * shape comes from the workers' own program, the slots follow when a stream takes its share of
+ * them.
  */
 #include "proc/pool.h"
 
@@ -33,14 +35,33 @@ static bool reserve(mr_pool *pool, mr__area *area, size_t *at, size_t end)
     return goes_on;
 }
 
+/* What is wanted of the slots; waits until it is more than `at`. 0: the pool closes. */
+static size_t slots_end(mr_pool *pool, size_t at)
+{
+    size_t end;
+
+    mr__pool_lock(pool);
+    while (pool->slots_wanted <= at && !pool->closing)
+        (void)pthread_cond_wait(&pool->slab_changed, &pool->lock);
+    end = pool->closing ? 0 : pool->slots_wanted;
+    mr__pool_unlock(pool);
+    return end;
+}
+
 void *mr__reserve_main(void *arg)
 {
     mr_pool *pool = arg;
-    size_t slab = 0, slots = 0;
+    size_t slab = 0, slots = 0, end;
+    bool goes_on;
     size_t first = pool->slab_area.bytes < PART_BYTES ? pool->slab_area.bytes : PART_BYTES;
 
-    if (reserve(pool, &pool->slab_area, &slab, first) &&
-        reserve(pool, &pool->slots_area, &slots, pool->slots_area.bytes))
-        (void)reserve(pool, &pool->slab_area, &slab, pool->slab_area.bytes);
+    mr__pool_lock(pool);
+    end = pool->slots_wanted;
+    mr__pool_unlock(pool);
+    goes_on = reserve(pool, &pool->slab_area, &slab, first) &&
+              reserve(pool, &pool->slots_area, &slots, end) &&
+              reserve(pool, &pool->slab_area, &slab, pool->slab_area.bytes);
+    while (goes_on && slots < pool->slots_area.bytes && (end = slots_end(pool, slots)) > 0)
+        goes_on = reserve(pool, &pool->slots_area, &slots, end);
     return NULL;
 }

@@ -49,10 +49,11 @@ static uint64_t deadline_of(const mr_pool *pool, const mr__worker *worker)
     if (worker->timed_out)
         return 0;
     if (worker->state == MR__WORKER_STARTING)
-        return worker->started_ns + MR__START_NS;
+        return worker->started_ns + (uint64_t)pool->options.worker_start_ms * 1000000;
     if (worker->head_since_ns == 0)
         return 0;
-    return worker->head_since_ns + (uint64_t)pool->options.item_timeout_ms * 1000000;
+    return worker->head_since_ns + worker->units[worker->head % MR__MAILBOX_UNITS].n_items *
+                                       (uint64_t)pool->options.item_timeout_ms * 1000000;
 }
 
 static void arm_at(mr_pool *pool, uint64_t at)
@@ -117,6 +118,11 @@ static void reset_control(mr_pool *pool, mr__worker *worker)
     control->grant_max_bytes = pool->grant_total;
     control->cpu_level = (uint32_t)pool->cpu_level;
     control->index = worker->index;
+    control->host_pid = (uint32_t)getpid();
+    control->confine = pool->confine;
+    control->data_bytes = pool->options.worker_data_bytes;
+    memset(&control->row, 0, sizeof control->row);
+    control->trouble[0] = '\0';
     for (i = 0; i < MR__PLAN_CELLS; i++) {
         memcpy(control->plans[i].text, pool->plans[i].text, sizeof pool->plans[i].text);
     }
@@ -127,7 +133,8 @@ static void start_worker(mr_pool *pool, mr__worker *worker)
     const mr__process_files files = {.control = worker->area.fd,
                                      .slab = pool->slab_area.fd,
                                      .slots = pool->slots_area.fd,
-                                     .event = pool->event_fd};
+                                     .event = pool->event_fd,
+                                     .data = pool->data_area.fd};
     mr_error err = {0};
 
     reset_control(pool, worker);
@@ -135,8 +142,7 @@ static void start_worker(mr_pool *pool, mr__worker *worker)
     worker->served = 0;
     worker->started_ns = mr__clock_ns();
     worker->need_number = 0;
-    if (pool->process->start(pool->worker_path, pool->worker_env, &files, &worker->process, &err) !=
-        MR_OK) {
+    if (pool->process->start(&pool->program, &files, &worker->process, &err) != MR_OK) {
         mr__pool_fail(pool, &err);
         return;
     }
@@ -153,6 +159,10 @@ static void start_worker(mr_pool *pool, mr__worker *worker)
 /* Signal or exit status to the reason that an item is quarantined with. */
 static mr_code judge(const mr__worker *worker, const mr__process_end *end, char *text, size_t size)
 {
+    if (worker->timed_out && worker->state == MR__WORKER_STARTING) {
+        (void)snprintf(text, size, "the worker was not ready in time, and was ended");
+        return MR_CODE_TIMED_OUT;
+    }
     if (worker->timed_out) {
         (void)snprintf(text, size, "the worker was ended at its deadline");
         return MR_CODE_TIMED_OUT;
@@ -174,15 +184,22 @@ static mr_code judge(const mr__worker *worker, const mr__process_end *end, char 
     return MR_CODE_CRASHED;
 }
 
-/* Workers that die before they are ready, one after the other, mean that none ever will be. */
-static void count_failed_start(mr_pool *pool, const char *why)
+/* Workers that die before they are ready, one after the other, mean that none ever will be. So does
+ * one that says why it cannot, before any other could. */
+static void count_failed_start(mr_pool *pool, const mr__worker *worker, const char *why)
 {
+    char trouble[MR__TROUBLE_MAX];
+    bool says = pool->foreign && mr__program_trouble(worker, trouble, sizeof trouble);
     mr_error err = {0};
 
-    if (++pool->failed_starts < MR__STARTS_MAX)
+    if (++pool->failed_starts < MR__STARTS_MAX && !(says && !pool->has_dims))
         return;
-    (void)mr__error_set(&err, MR_E_ENV, "workers do not start: %s (%s); see: millrace doctor", why,
-                        pool->worker_path);
+    if (pool->foreign)
+        (void)mr__error_set(&err, MR_E_ENV, "workers do not start: %s (%s)", says ? trouble : why,
+                            pool->worker_path);
+    else
+        (void)mr__error_set(&err, MR_E_ENV, "workers do not start: %s (%s); see: millrace doctor",
+                            why, pool->worker_path);
     mr__pool_fail(pool, &err);
 }
 
@@ -210,22 +227,36 @@ static void worker_ended(mr_pool *pool, mr__worker *worker)
                 worker->index, why);
     }
     if (!was_ready)
-        count_failed_start(pool, why);
+        count_failed_start(pool, worker, why);
     if (!pool->failed)
         start_worker(pool, worker);
 }
 
+/* Layers that it ought to have and has not: a program of somebody else's has no limits of its own,
+ * and none of the others unless that was asked for. */
+static uint32_t missing_layers(const mr_pool *pool, const mr__worker *worker)
+{
+    uint32_t wanted =
+        MR_SANDBOX_NO_NEW_PRIVS | MR_SANDBOX_SECCOMP | MR_SANDBOX_LANDLOCK | MR_SANDBOX_RLIMITS;
+
+    if (pool->foreign)
+        wanted = pool->confine ? wanted & ~(uint32_t)MR_SANDBOX_RLIMITS : 0;
+    return wanted & ~worker->sandbox_layers;
+}
+
 static void worker_ready(mr_pool *pool, mr__worker *worker)
 {
-    const uint32_t wanted =
-        MR_SANDBOX_NO_NEW_PRIVS | MR_SANDBOX_SECCOMP | MR_SANDBOX_LANDLOCK | MR_SANDBOX_RLIMITS;
     uint32_t missing;
     mr_error err = {0};
 
     /* noted now: once it has seen a picture it may say anything */
     worker->sandbox_layers = mr__word_load(&worker->control->sandbox_layers);
     worker->landlock_abi = mr__word_load(&worker->control->landlock_abi);
-    missing = wanted & ~worker->sandbox_layers;
+    missing = missing_layers(pool, worker);
+    if (mr__program_ready(pool, worker, &err) != MR_OK) {
+        mr__pool_fail(pool, &err);
+        return;
+    }
     worker->state = MR__WORKER_READY;
     pool->failed_starts = 0;
     pthread_cond_broadcast(&pool->changed);

@@ -41,6 +41,7 @@ struct mr__task {
     uint32_t format, width, height;
     uint64_t wait_ns, decode_ns, transform_ns;
     char message[MR__MESSAGE_MAX * 2];
+    const char *detail; /* more of it, in lines: the pool's, only during done(); NULL: none */
 };
 
 /* A queue of tasks. */

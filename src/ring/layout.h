@@ -20,16 +20,29 @@
 #include "ring/atomic.h"
 
 #define MR__RING_MAGIC   UINT32_C(0x4c4d5231) /* "1RML" */
-#define MR__RING_VERSION UINT32_C(1)
+#define MR__RING_VERSION UINT32_C(2)
 
 #define MR__MAILBOX_UNITS 8  /* units that may wait in one worker's mailbox; a power of two */
 #define MR__UNIT_ITEMS    16 /* items of one unit at most */
 #define MR__PLAN_CELLS    16 /* plans that one pool serves at once */
 #define MR__MESSAGE_MAX   160
+#define MR__DETAIL_MAX    8192 /* text on the failures of one unit, together */
+#define MR__DIMS_MAX      8
+#define MR__TROUBLE_MAX   400 /* why a program cannot serve */
 #define MR__CACHE_LINE    64
+/* Decoded pictures that a foreign program may hold without asking. */
+#define MR__FOREIGN_STANDING_BYTES (UINT64_C(8) << 20)
 
 /* Descriptors of a worker process. The numbers are part of the protocol. */
-enum { MR__FD_CONTROL = 3, MR__FD_SLAB = 4, MR__FD_SLOTS = 5, MR__FD_EVENT = 6, MR__FD_END = 7 };
+enum {
+    MR__FD_CONTROL = 3,
+    MR__FD_SLAB = 4,
+    MR__FD_SLOTS = 5,
+    MR__FD_EVENT = 6,
+    MR__FD_DATA =
+        7, /* of another program than millrace-worker: what its host hands it, if anything */
+    MR__FD_END = 8
+};
 
 /* Exit statuses of a worker that ends by itself. */
 enum {
@@ -39,7 +52,11 @@ enum {
     MR__EXIT_START = 72 /* mapping or warm-up failed */
 };
 
-typedef enum mr__input_kind { MR__INPUT_ENCODED = 0, MR__INPUT_RAW = 1 } mr__input_kind;
+typedef enum mr__input_kind {
+    MR__INPUT_ENCODED = 0,
+    MR__INPUT_RAW = 1,   /* interleaved pixels of raw_mode */
+    MR__INPUT_FLOATS = 2 /* interleaved float32, raw_mode of them a pixel */
+} mr__input_kind;
 
 /* One item of a unit, written by the host before it queues the unit. */
 typedef struct mr__item_desc {
@@ -48,7 +65,7 @@ typedef struct mr__item_desc {
     uint64_t output_offset; /* in the slots */
     uint64_t output_bytes;
     uint32_t kind;     /* mr__input_kind */
-    uint32_t raw_mode; /* mr__mode of raw pixels */
+    uint32_t raw_mode; /* mr__mode of raw pixels; of floats the channels, 1..4 */
     uint32_t raw_width, raw_height;
 } mr__item_desc;
 
@@ -68,7 +85,7 @@ typedef struct mr__item_answer {
     uint32_t format;
     uint32_t width, height;
     uint32_t decode_us, transform_us;
-    uint32_t reserved;
+    uint32_t detail_bytes; /* of the unit's detail; those of its items lie one after the other */
     char message[MR__MESSAGE_MAX];
 } mr__item_answer;
 
@@ -87,6 +104,13 @@ typedef struct mr__plan_cell {
     char text[MR__PLAN_TEXT_MAX];
 } mr__plan_cell;
 
+/* Shape of one row of output, where the worker's program decides on it. */
+typedef struct mr__row_dims {
+    uint32_t dtype; /* mr_dtype */
+    uint32_t n;     /* 1..MR__DIMS_MAX */
+    uint32_t dims[MR__DIMS_MAX];
+} mr__row_dims;
+
 typedef struct mr__control {
     /* written once by the host before the worker starts */
     uint32_t magic;
@@ -98,6 +122,9 @@ typedef struct mr__control {
     uint64_t grant_max_bytes; /* the most that can ever be granted to one decode */
     uint32_t cpu_level;       /* mr__cpu_level */
     uint32_t index;           /* of the worker in its pool */
+    uint32_t host_pid;        /* whose child the worker is */
+    uint32_t confine;         /* 1: a foreign program is to be confined once it is ready */
+    uint64_t data_bytes;      /* behind MR__FD_DATA */
 
     /* host's words */
     alignas(MR__CACHE_LINE)
@@ -114,6 +141,13 @@ typedef struct mr__control {
 
     mr__unit units[MR__MAILBOX_UNITS];
     mr__plan_cell plans[MR__PLAN_CELLS]; /* host; payload of the units that name them */
+
+    /* Payload of the units, as `answer` is: what is worth more than one line of a failure, such as
+     * the traceback of an interpreter. Touched only where an answer says so. */
+    char detail[MR__MAILBOX_UNITS][MR__DETAIL_MAX];
+    /* foreign programs; worker, before `ready`, or before it ends without */
+    mr__row_dims row;
+    char trouble[MR__TROUBLE_MAX]; /* why it cannot serve */
 } mr__control;
 
 #endif

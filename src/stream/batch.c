@@ -75,6 +75,8 @@ mr__entry *mr__batch_entry_new(mr_stream *stream)
     entry->task.plan_version = stream->plan_version;
     entry->task.max_pixels = stream->options.max_pixels;
     entry->version = (mr__version){0};
+    entry->pixels = (mr_pixels){0};
+    entry->detail_at = 0;
     entry->fetch_ns = entry->n_bytes = 0;
     entry->in_slab = entry->resolved = false;
     entry->seq = stream->next_seq++;
@@ -163,7 +165,16 @@ void mr__batch_fail(mr__entry *entry, mr_stage stage, mr_code code, const char *
 
 static void task_done(mr__task *task)
 {
-    mr__batch_resolve((mr__entry *)(void *)task);
+    mr__entry *entry = (mr__entry *)(void *)task;
+
+    if (task->detail) {
+        entry->detail_at = entry->text.len;
+        /* the failure is told without it then */
+        if (!mr__buf_add(&entry->text, task->detail, strlen(task->detail) + 1))
+            entry->detail_at = 0;
+        task->detail = NULL;
+    }
+    mr__batch_resolve(entry);
 }
 
 /* The batch that a retried entry may move to; NULL if there is none. */
@@ -218,6 +229,7 @@ static void fill_result(const mr__entry *entry, mr_item_result *out)
         .stage = task->stage,
         .code = task->code,
         .message = task->message,
+        .detail = entry->detail_at > 0 ? text + entry->detail_at : "",
         .format = mr__format_name(task->format),
         .width = task->width,
         .height = task->height,
@@ -257,6 +269,7 @@ uint64_t mr__batch_compact(mr__batch *batch)
     }
     batch->pub.data = base;
     batch->pub.shape = stream->shape;
+    batch->pub.dims = stream->dims;
     batch->pub.row_bytes = bytes;
     batch->pub.n_ok = n_ok;
     batch->pub.n_failed = n_failed;

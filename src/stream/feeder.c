@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The thread that takes items from the source, one after the other, as far as there is room for
  * them. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/size.h"
 #include "stream/stream.h"
 
 #define TEXT_MAX ((size_t)1 << 20) /* all strings of one item: metadata alone may have 64 KiB */
@@ -28,15 +30,45 @@ static bool keep_strings(mr__entry *entry, const mr_item *item)
            add(entry, item->locator, &entry->locator_at);
 }
 
+/* An array is what it says that it is, or the item fails here. */
+static mr_code judge_pixels(const mr_item *item, char *message, size_t size)
+{
+    const mr_pixels *pixels = &item->pixels;
+    size_t element = pixels->dtype == MR_DTYPE_F32 ? sizeof(float) : 1, bytes;
+
+    if (pixels->dtype != MR_DTYPE_U8 && pixels->dtype != MR_DTYPE_F32) {
+        (void)snprintf(message, size, "pixels of type %u: uint8 and float32 are taken",
+                       (unsigned)pixels->dtype);
+        return MR_CODE_UNSUPPORTED_VARIANT;
+    }
+    if (pixels->width == 0 || pixels->height > 65535 || pixels->width > 65535 ||
+        pixels->channels == 0 || pixels->channels > 4) {
+        (void)snprintf(message, size, "an array [%u,%u,%u]: sides are 1 to 65535, channels 1 to 4",
+                       pixels->height, pixels->width, pixels->channels);
+        return MR_CODE_BAD_DIMENSIONS;
+    }
+    if (!mr__size_mul(&bytes, (size_t)pixels->height * pixels->width, pixels->channels * element) ||
+        bytes != item->n_bytes) {
+        (void)snprintf(message, size, "%zu bytes for an array [%u,%u,%u]", item->n_bytes,
+                       pixels->height, pixels->width, pixels->channels);
+        return MR_CODE_CORRUPT;
+    }
+    return MR_CODE_NONE;
+}
+
 /* Bytes that the source lends go to the slab here and now: they are gone with its next item. */
 static void take_bytes(mr__entry *entry, const mr_item *item)
 {
     mr_stream *stream = entry->stream;
     char message[160];
-    mr_code code;
+    mr_code code = MR_CODE_NONE;
 
     entry->n_bytes = entry->version.size = item->n_bytes;
-    code = mr__fetcher_judge_size(stream, item->n_bytes, message, sizeof message);
+    entry->pixels = item->pixels;
+    if (item->pixels.height > 0)
+        code = judge_pixels(item, message, sizeof message);
+    if (code == MR_CODE_NONE)
+        code = mr__fetcher_judge_size(entry, message, sizeof message);
     if (code != MR_CODE_NONE) {
         mr__batch_fail(entry, MR_STAGE_FETCH, code, message);
         return;

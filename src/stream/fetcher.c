@@ -7,13 +7,16 @@
 #include "proc/thread.h"
 #include "stream/stream.h"
 
-mr_code mr__fetcher_judge_size(const mr_stream *stream, uint64_t bytes, char *message, size_t size)
+mr_code mr__fetcher_judge_size(const mr__entry *entry, char *message, size_t size)
 {
+    const mr_stream *stream = entry->stream;
+    uint64_t bytes = entry->n_bytes;
+
     if (bytes == 0) {
         (void)snprintf(message, size, "0 bytes");
         return MR_CODE_EMPTY;
     }
-    if (bytes < 4) {
+    if (bytes < 4 && entry->pixels.height == 0) {
         (void)snprintf(message, size, "%llu bytes: no picture is that short",
                        (unsigned long long)bytes);
         return MR_CODE_TOO_SHORT;
@@ -35,11 +38,29 @@ bool mr__fetcher_make_room(mr__entry *entry)
     return entry->in_slab;
 }
 
+/* How the workers are told of an array. */
+static void describe(const mr_pixels *pixels, mr__item_desc *desc)
+{
+    static const mr__mode modes[] = {MR__MODE_L, MR__MODE_LA, MR__MODE_RGB, MR__MODE_RGBA};
+
+    desc->raw_width = pixels->width;
+    desc->raw_height = pixels->height;
+    if (pixels->height == 0) {
+        desc->kind = MR__INPUT_ENCODED;
+    } else if (pixels->dtype == MR_DTYPE_F32) {
+        desc->kind = MR__INPUT_FLOATS;
+        desc->raw_mode = pixels->channels;
+    } else {
+        desc->kind = MR__INPUT_RAW;
+        desc->raw_mode = (uint32_t)modes[pixels->channels - 1];
+    }
+}
+
 void mr__fetcher_submit(mr__entry *entry)
 {
     entry->task.desc.input_offset = entry->slab_offset;
     entry->task.desc.input_bytes = entry->n_bytes;
-    entry->task.desc.kind = MR__INPUT_ENCODED;
+    describe(&entry->pixels, &entry->task.desc);
     mr__pool_submit(entry->stream->pool, &entry->task);
 }
 
@@ -71,7 +92,7 @@ bool mr__fetcher_go_remote(mr_stream *stream, mr_error *err)
 static mr_status judge_size(mr__entry *entry, mr_error *err)
 {
     char message[160];
-    mr_code code = mr__fetcher_judge_size(entry->stream, entry->n_bytes, message, sizeof message);
+    mr_code code = mr__fetcher_judge_size(entry, message, sizeof message);
 
     if (code == MR_CODE_NONE)
         return MR_OK;

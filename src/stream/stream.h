@@ -33,9 +33,10 @@ typedef struct mr__entry {
     uint32_t row;
     uint64_t seq;
     mr__buf text; /* id, uri, key, metadata, locator: one after the other, each terminated */
-    size_t uri_at, key_at, metadata_at, locator_at;
+    size_t uri_at, key_at, metadata_at, locator_at, detail_at; /* detail_at 0: none */
     mr__version version;
     uint64_t fetch_ns;
+    mr_pixels pixels; /* height 0: it is an encoded picture */
     uint64_t n_bytes;
     uint64_t slab_offset;
     bool in_slab;
@@ -69,6 +70,7 @@ struct mr_stream {
     mr_plan *plan;
     mr_stream_options options;
     mr_row_shape shape;
+    mr_dims dims;
     uint64_t slot_bytes, slots_offset, slots_bytes;
     uint32_t plan_cell, plan_version;
     bool has_slots, has_plan;
@@ -115,6 +117,9 @@ void mr__batch_recycle(mr__batch *batch);
 
 extern const mr__task_ops mr__batch_task_ops;
 
+/* join.c: the stream's pool, the shape of its rows, and its slots. */
+mr_status mr__stream_join(mr_stream *stream, mr_pool *pool, mr_error *err);
+
 /* feeder.c and fetcher.c: thread mains. */
 void *mr__feeder_main(void *stream);
 void *mr__fetcher_main(void *stream);
@@ -126,6 +131,6 @@ bool mr__fetcher_make_room(mr__entry *entry);
 /* fetcher.c: the entry's bytes are in the slab: over to the workers. */
 void mr__fetcher_submit(mr__entry *entry);
 /* fetcher.c: what can be said of an item by its size alone; MR_CODE_NONE if nothing. */
-mr_code mr__fetcher_judge_size(const mr_stream *stream, uint64_t bytes, char *message, size_t size);
+mr_code mr__fetcher_judge_size(const mr__entry *entry, char *message, size_t size);
 
 #endif

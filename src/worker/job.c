@@ -35,6 +35,9 @@ static mr_status look(const mr__job_input *input, mr__picture *picture, mr_error
     if (input->kind == MR__INPUT_ENCODED)
         return mr__probe(input->bytes, input->n_bytes, &limits, picture, err);
     memset(picture, 0, sizeof *picture);
+    if (input->kind != MR__INPUT_RAW)
+        return mr__error_item(err, MR_STAGE_PROBE, MR_CODE_UNSUPPORTED_VARIANT,
+                              "an array of float32: this plan takes uint8");
     if ((uint32_t)input->raw_mode > MR__MODE_I16 || input->raw_mode == MR__MODE_P)
         return mr__error_item(err, MR_STAGE_PROBE, MR_CODE_UNSUPPORTED_VARIANT,
                               "raw pixels of mode %u", (unsigned)input->raw_mode);
@@ -42,6 +45,7 @@ static mr_status look(const mr__job_input *input, mr__picture *picture, mr_error
     picture->width = input->raw_width;
     picture->height = input->raw_height;
     picture->orientation = 1;
+    picture->has_transparency = input->raw_mode == MR__MODE_LA || input->raw_mode == MR__MODE_RGBA;
     if (pixels == 0 || input->raw_width > 65535 || input->raw_height > 65535)
         return mr__error_item(err, MR_STAGE_PROBE, MR_CODE_BAD_DIMENSIONS, "%ux%u pixels",
                               input->raw_width, input->raw_height);

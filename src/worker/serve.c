@@ -15,6 +15,8 @@ struct mr__serve {
     mr__areas areas;
     mr__cpu_level level;
     mr__decoder *decoder;
+    mr__serve_unit_fn *unit; /* NULL: pictures by a plan */
+    void *unit_cookie;
     struct {
         uint32_t version; /* of the cell that the transform was made from; 0: none */
         mr__transform *transform;
@@ -77,6 +79,17 @@ void mr__serve_close(mr__serve **serve)
     *serve = NULL;
 }
 
+void mr__serve_hook(mr__serve *serve, mr__serve_unit_fn *unit, void *cookie)
+{
+    serve->unit = unit;
+    serve->unit_cookie = cookie;
+}
+
+mr__decoder *mr__serve_decoder(mr__serve *serve)
+{
+    return serve->decoder;
+}
+
 /* Compiles the plan of a cell; the host does not touch the cell while a unit that names it is out.
  */
 static mr_status compile_plan(mr__serve *serve, uint32_t cell, uint32_t version, mr_error *err)
@@ -102,7 +115,7 @@ static mr_status compile_plan(mr__serve *serve, uint32_t cell, uint32_t version,
     return s;
 }
 
-static mr__grant_answer ask_host(void *cookie, uint64_t bytes)
+mr__grant_answer mr__serve_ask(void *cookie, uint64_t bytes)
 {
     mr__serve *serve = cookie;
     mr__control *control = serve->areas.control;
@@ -130,6 +143,15 @@ static bool within(uint64_t offset, uint64_t bytes, uint64_t size)
     return offset <= size && bytes <= size - offset;
 }
 
+bool mr__serve_holds(const mr__serve *serve, const mr__item_desc *item, size_t row_bytes)
+{
+    const mr__control *control = serve->areas.control;
+
+    return within(item->input_offset, item->input_bytes, control->slab_bytes) &&
+           within(item->output_offset, item->output_bytes, control->slots_bytes) &&
+           item->output_bytes == row_bytes;
+}
+
 static void refuse(mr__item_answer *answer, const char *message)
 {
     memset(answer, 0, sizeof *answer);
@@ -140,7 +162,6 @@ static void refuse(mr__item_answer *answer, const char *message)
 
 static void run_item(mr__serve *serve, const mr__item_desc *item, mr__item_answer *answer)
 {
-    const mr__control *control = serve->areas.control;
     uint32_t cell = serve->desc.plan_cell;
     const mr__job_input input = {
         .bytes = serve->areas.slab + item->input_offset,
@@ -150,13 +171,11 @@ static void run_item(mr__serve *serve, const mr__item_desc *item, mr__item_answe
         .raw_width = item->raw_width,
         .raw_height = item->raw_height,
         .max_pixels = serve->desc.max_pixels,
-        .ask = ask_host,
+        .ask = mr__serve_ask,
         .ask_cookie = serve,
     };
 
-    if (!within(item->input_offset, item->input_bytes, control->slab_bytes) ||
-        !within(item->output_offset, item->output_bytes, control->slots_bytes) ||
-        item->output_bytes != serve->plans[cell].row_bytes) {
+    if (!mr__serve_holds(serve, item, serve->plans[cell].row_bytes)) {
         refuse(answer, "the unit names memory outside its areas");
         return;
     }
@@ -170,6 +189,12 @@ static void run_unit(mr__serve *serve)
     mr_error err = {0};
     mr_status s = MR_OK;
 
+    if (serve->unit) {
+        mr__word_bump(&serve->areas.control->heartbeat);
+        serve->unit(serve->unit_cookie, &serve->desc, &serve->answer,
+                    serve->areas.control->detail[(serve->position - 1) % MR__MAILBOX_UNITS]);
+        return;
+    }
     if (cell >= MR__PLAN_CELLS)
         s = mr__error_set(&err, MR_E_INTERNAL, "the unit names no plan");
     else if (serve->plans[cell].version != serve->desc.plan_version)

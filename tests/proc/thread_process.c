@@ -53,14 +53,13 @@ static void *host_mapping(int fd)
     return found;
 }
 
-static mr_status thread_start(const char *path, char *const *env, const mr__process_files *files,
+static mr_status thread_start(const mr__process_program *program, const mr__process_files *files,
                               mr__process *out, mr_error *err)
 {
     worker_thread *self = calloc(1, sizeof *self);
     mr__control *control = host_mapping(files->control);
 
-    (void)path;
-    (void)env;
+    (void)program;
     if (!self || !control)
         abort();
     self->areas.control = control;

@@ -255,14 +255,13 @@ static void worker_main(void)
     explore_point((op){.kind = OP_END});
 }
 
-static mr_status start(const char *path, char *const *env, const mr__process_files *files,
+static mr_status start(const mr__process_program *program, const mr__process_files *files,
                        mr__process *out, mr_error *err)
 {
     int worker = files->control;
     process *it = &state()->processes[worker];
 
-    (void)path;
-    (void)env;
+    (void)program;
     (void)err;
     if (it->running || (it->ended && !it->reaped))
         explore_violation("a worker is started while the last one is there");
@@ -308,4 +307,21 @@ void *explore_calloc(size_t n, size_t size)
 void explore_free(void *p)
 {
     (void)p;
+}
+
+/* What program.c would be, of a pool that runs millrace-worker. */
+mr_status mr__program_ready(mr_pool *pool, const mr__worker *worker, mr_error *err)
+{
+    (void)pool;
+    (void)worker;
+    (void)err;
+    return MR_OK;
+}
+
+bool mr__program_trouble(const mr__worker *worker, char *out, size_t size)
+{
+    (void)worker;
+    (void)out;
+    (void)size;
+    return false;
 }

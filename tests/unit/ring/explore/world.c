@@ -393,6 +393,7 @@ void explore_world_reset(void)
 
     memset(w, 0, sizeof *w);
     pool->options.item_timeout_ms = 1000;
+    pool->options.worker_start_ms = 10000;
     pool->process = &explore_process;
     pool->unit_items = what->unit_items;
     pool->epoll_fd = FD_EPOLL;
