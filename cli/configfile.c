@@ -66,10 +66,12 @@ static void write_text(FILE *out, const char *text, bool quote)
     fputc('"', out);
 }
 
-/* The same without what is secret in a URL: user, password, query. */
+/* The same without what is secret in a URL: user, password, query (but the options of an embedder,
+ * which are no secrets). */
 static void write_masked(FILE *out, const char *text, bool quote)
 {
     const char *host = strstr(text, "://"), *at, *query;
+    bool options = strncmp(text, "triton:", 7) == 0;
     char shown[8300];
     size_t n;
 
@@ -80,7 +82,7 @@ static void write_masked(FILE *out, const char *text, bool quote)
     host += 3;
     n = strcspn(host, "/?#");
     at = memrchr(host, '@', n);
-    query = strchr(at ? at : host, '?');
+    query = options ? NULL : strchr(at ? at : host, '?');
     (void)snprintf(shown, sizeof shown, "%.*s%s%.*s%s", (int)(host - text), text, at ? "***" : "",
                    query ? (int)(query - (at ? at : host)) : (int)strlen(at ? at : host),
                    at ? at : host, query ? "?***" : "");

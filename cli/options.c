@@ -29,8 +29,8 @@ const struct cli_option cli_options[OPT_COUNT] = {
                   "what the embedder needs)"},
     [OPT_EMBEDDER] = {"embed", 0, KIND_TEXT, GROUP_MAIN, VERB_INGEST | VERB_EMBED | VERB_BENCH,
                       "SPEC", NULL, 0, 0,
-                      "embedder: builtin, onnx:MODEL[?OPTIONS], fake:DIM (default: what the store "
-                      "remembers, else builtin)"},
+                      "embedder: builtin, onnx:MODEL[?OPTIONS], triton:http://HOST:PORT/MODEL, "
+                      "fake:DIM (default: what the store remembers, else builtin)"},
     [OPT_ONNXRUNTIME] = {"onnxruntime", 0, KIND_TEXT, GROUP_MAIN,
                          VERB_INGEST | VERB_EMBED | VERB_SEARCH | VERB_BENCH | VERB_DOCTOR, "PATH",
                          NULL, 0, 0,

@@ -6,6 +6,7 @@
  */
 #include "settings.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -247,17 +248,63 @@ static bool make_store(struct cli_args *args)
     return false;
 }
 
-/* "triton:http://host:port/model/version" of the section. */
+/* A part of a specification: what could end it is %XX. */
+static void write_part(FILE *out, const char *text)
+{
+    for (; *text; text++) {
+        bool plain = isalnum((unsigned char)*text) || strchr("-._~/:", *text);
+        fprintf(out, plain ? "%c" : "%%%02X", (unsigned char)*text);
+    }
+}
+
+/* Seconds of the section as a time of the specification, at least `least_ms`. */
+static void write_time(FILE *out, const char *name, const char *seconds, double least_ms)
+{
+    double ms = strtod(seconds, NULL) * 1e3;
+
+    fprintf(out, "&%s=%.0fms", name, ms < least_ms ? least_ms : ms);
+}
+
+/* "triton:http://host:port/model/version?..." of the section. */
 static bool make_embedder(struct cli_args *args)
 {
+    static const char *const more[][2] = {{"shm", "triton.shared_memory"},
+                                          {"wait", "triton.wait"},
+                                          {"in_flight", "triton.in_flight"},
+                                          {"headers", "triton.headers"},
+                                          {"ca", "triton.ca"},
+                                          {"cert", "triton.cert"},
+                                          {"key", "triton.key"}};
     const char *url = cli_settings_original(args, "triton.url");
-    const char *protocol = cli_settings_original(args, "triton.protocol");
-    bool has_scheme = strstr(url, "://") != NULL;
+    size_t size, i;
+    FILE *out = open_memstream(&args->made_embedder, &size);
 
-    if (asprintf(&args->made_embedder, "triton:%s%s%s/%s/%s", has_scheme ? "" : protocol,
-                 has_scheme ? "" : "://", url, cli_settings_original(args, "triton.model_name"),
-                 cli_settings_original(args, "triton.model_version")) >= 0)
+    if (!out)
+        return false;
+    fputs("triton:", out);
+    if (!strstr(url, "://"))
+        fprintf(out, "%s://", cli_settings_original(args, "triton.protocol"));
+    fprintf(out, "%s/", url);
+    write_part(out, cli_settings_original(args, "triton.model_name"));
+    fprintf(out, "/%s?input=", cli_settings_original(args, "triton.model_version"));
+    write_part(out, cli_settings_original(args, "triton.input_name"));
+    fputs("&output=", out);
+    write_part(out, cli_settings_original(args, "triton.output_name"));
+    write_time(out, "timeout", cli_settings_original(args, "triton.timeout"), 1);
+    fprintf(out, "&retries=%s", cli_settings_original(args, "triton.max_retries"));
+    write_time(out, "delay", cli_settings_original(args, "triton.retry_delay"), 0);
+    for (i = 0; i < sizeof more / sizeof more[0]; i++) {
+        const mr_config_value *value = mr_config_find(args->config, more[i][1]);
+        if (!value)
+            continue;
+        fprintf(out, "&%s=", more[i][0]);
+        write_part(out, value->text);
+        if (strcmp(more[i][0], "wait") == 0)
+            fputs("s", out);
+    }
+    if (fclose(out) == 0)
         return true;
+    free(args->made_embedder);
     args->made_embedder = NULL;
     return false;
 }

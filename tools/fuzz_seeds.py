@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 SIZES = [(1, 1), (17, 9), (64, 48)]
-TEXT_WORDS = ("plan", "text", "list", "json", "config", "filter", "args", "size")
+TEXT_WORDS = ("plan", "text", "list", "json", "config", "filter", "args", "size", "triton")
 
 
 def _picture(mode, size):
@@ -89,6 +89,12 @@ def texts():
                           b"  search_params: &a\n    x: [1, ~]\nlog_level: \"INFO\\x41\"\n")
     yield "filter.txt", (b"(id == \"a\" and not metadata['k'][\"b\"][0] <= -1.5e3) || uri in ['x', \"\\u00e9\",] "
                          b"&& 0x1 < metadata[\"n\"] < 9 or exists metadata['t'] AND fingerprint != 'f' or metadata['b'] == true")
+    answer = (b'{"model_name":"m","model_version":"1","outputs":[{"name":"output","datatype":"FP32","shape":[2,3],'
+              b'"parameters":{"binary_data_size":24}}]}')
+    yield "answer.bin", len(answer).to_bytes(2, "big") + answer + bytes(24)
+    yield "metadata.json", (b'00{"name":"m","versions":["1"],"inputs":[{"name":"i","datatype":"FP32","shape":[-1,3,8,8]}],'
+                            b'"outputs":[{"name":"output","datatype":"FP16","shape":[-1,4]}]}')
+    yield "model.json", b'00{"max_batch_size":8,"instance_group":[{"count":2,"gpus":[0,1]}],"error":"x"}'
     yield "size.txt", b"512M"
     yield "time.txt", b"250ms"
     yield "utf8.txt", "é漢😀".encode()

@@ -33,7 +33,7 @@ MAY_INCLUDE = {
     "stream": {"plan", "source", "fetch", "ring", "proc"},
     "module": set(),
     "rpc": set(),
-    "embed": {"plan", "module", "rpc"},
+    "embed": {"plan", "module", "fetch", "rpc"},
     "store": {"plan", "fetch", "module", "rpc"},  # fetch.h says what the version of an object is
     "config": {"plan"},
     "pipeline": {"plan", "source", "fetch", "proc", "stream", "module", "embed", "store"},

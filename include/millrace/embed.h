@@ -3,6 +3,7 @@
 #ifndef MILLRACE_EMBED_H
 #define MILLRACE_EMBED_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "millrace/log.h"
@@ -22,14 +23,17 @@ typedef struct mr_embedder_info {
                              must name one */
     uint32_t dim;         /**< length of a vector; 0: not known without a plan */
     uint32_t concurrency; /**< calls of mr_embedder_run that may run at once, at least 1 */
+    bool named_slots; /**< it can share the batch slots with a server on this machine, if they have
+                         a name (mr_pool_options.named_slots) */
 } mr_embedder_info;
 
 /**
- * Opens "builtin", "fake:DIM" or "onnx:MODEL" (a file; options may follow:
- * "onnx:MODEL?pooling=mean&output=NAME", see docs/onnx.md). `plan` NULL: only the facts are wanted
- * (which plan it needs).
+ * Opens "builtin", "fake:DIM", "onnx:MODEL" (a file; options may follow:
+ * "onnx:MODEL?pooling=mean&output=NAME", see docs/onnx.md) or "triton:http://HOST:PORT/MODEL" (see
+ * docs/triton.md). `plan` NULL: only the facts are wanted (which plan it needs).
  * MR_E_INVALID: unknown name (the nearest is named) or a plan whose tensors it cannot read.
- * MR_E_UNSUPPORTED: its module is not installed. MR_E_ENV: no model, or no library to run it.
+ * MR_E_UNSUPPORTED: its module is not installed. MR_E_ENV: no model, no server, or no library to
+ * run it.
  * MR_E_MISMATCH: the model is not the one that the specification remembers.
  * On success the caller owns `*out`. Any thread; blocks while a model is loaded.
  */

@@ -7,12 +7,13 @@
 #include "base/text.h"
 #include "module/module.h"
 
-static const mr__embed_ops *const embedders[] = {&mr__embed_builtin, &mr__embed_fake};
+static const mr__embed_ops *const embedders[] = {&mr__embed_builtin, &mr__embed_fake,
+                                                 &mr__embed_triton};
 
-/* schemes that a module has; NULL: none of this version does */
+/* schemes that a module has */
 static const struct {
     const char *name, *module;
-} modules[] = {{"onnx", "embed-onnx"}, {"triton", NULL}};
+} modules[] = {{"onnx", "embed-onnx"}};
 
 enum {
     N_EMBEDDERS = sizeof embedders / sizeof embedders[0],
@@ -63,11 +64,6 @@ static mr_status find_elsewhere(const char *name, const mr__embed_ops **out, mr_
     if (i == N_MODULES)
         return mr__error_set(err, MR_E_INVALID, "no embedder \"%s\"; did you mean \"%s\"?", name,
                              nearest(name));
-    if (!modules[i].module)
-        return mr__error_set(err, MR_E_UNSUPPORTED,
-                             "embedder \"%s\" needs a module that this build does not have; "
-                             "it has builtin, onnx:MODEL and fake:DIM",
-                             name);
     status = mr__module_load(modules[i].module, "embedder", &module, err);
     if (status != MR_OK)
         return mr__error_wrap(err, "embedder %s", name);
@@ -118,6 +114,13 @@ bool mr__embed_same(const mr_embedder *embedder, const char *spec)
     return embedder->ops->same && strlen(embedder->ops->name) == len &&
            strncmp(embedder->ops->name, spec, len) == 0 && spec[len] == ':' &&
            embedder->ops->same(embedder, spec + len + 1);
+}
+
+mr_status mr__embed_attach(mr_embedder *embedder, const mr__embed_region *region, mr_error *err)
+{
+    if (!embedder->info.named_slots || !embedder->ops->attach)
+        return MR_OK;
+    return embedder->ops->attach(embedder, region, err);
 }
 
 void mr_embedder_info_get(const mr_embedder *embedder, mr_embedder_info *out)

@@ -15,6 +15,14 @@ typedef struct mr__embed_context {
     uint32_t workers;        /* processes that want the CPUs too; 0: none */
 } mr__embed_context;
 
+/* The memory that the rows of a run will lie in. */
+typedef struct mr__embed_region {
+    const char *key; /* under which shm_open finds it; NULL: it has no name */
+    const char *why; /* it has none */
+    void *base;
+    size_t bytes;
+} mr__embed_region;
+
 /* Crosses the border of modules: a change raises MR__MODULE_ABI. */
 typedef struct mr__embed_ops {
     const char *name; /* scheme: "builtin", "fake" */
@@ -27,10 +35,14 @@ typedef struct mr__embed_ops {
     /* Does this canonical specification mean the same vectors, though it is spelt otherwise? NULL:
      * never. */
     bool (*same)(const mr_embedder *embedder, const char *rest);
+    /* For those whose info says `named_slots`: before the first run that may use it; it lasts until
+     * `close` at least. NULL: of no use. */
+    mr_status (*attach)(mr_embedder *embedder, const mr__embed_region *region, mr_error *err);
 } mr__embed_ops;
 
 extern const mr__embed_ops mr__embed_builtin;
 extern const mr__embed_ops mr__embed_fake;
+extern const mr__embed_ops mr__embed_triton;
 
 /* Every implementation's struct starts with this. */
 struct mr_embedder {
@@ -44,6 +56,9 @@ mr_status mr__embed_open(const char *spec, const mr_plan *plan, const mr__embed_
 
 /* Would `spec`, as a store remembers it, give the same vectors? */
 bool mr__embed_same(const mr_embedder *embedder, const char *spec);
+
+/* Tells an embedder that wants it where the rows lie. */
+mr_status mr__embed_attach(mr_embedder *embedder, const mr__embed_region *region, mr_error *err);
 
 /* Divides each of `n` vectors of `dim` by its Euclidean length; a zero vector becomes e_0. */
 void mr__embed_normalise(float *vectors, size_t n, uint32_t dim);

@@ -24,6 +24,7 @@
     X(easy_init)                                                                                   \
     X(easy_reset)                                                                                  \
     X(easy_cleanup)                                                                                \
+    X(easy_perform)                                                                                \
     X(easy_setopt)                                                                                 \
     X(easy_getinfo)                                                                                \
     X(easy_pause)                                                                                  \

@@ -94,7 +94,8 @@ def test_the_original_file_is_accepted_unchanged(tmp_path):
     assert values["store.location"] == "milvus://localhost:19530"
     assert values["store.collection"] == "test_collection" and values["store.metric"] == "IP"
     assert values["store.index"] == "IVF_FLAT"
-    assert values["embed.embedder"] == "triton:http://localhost:8000/embedding_model/1"
+    assert values["embed.embedder"] == ('"triton:http://localhost:8000/embedding_model/1?input=input&output=output'
+                                        '&timeout=60000ms&retries=3&delay=1000ms"')
     assert values["workers.count"] == "4" and values["log.level"] == "info"
     assert values["milvus.itopk_size"] == "64"  # not in the file: the original's default
     assert values["preprocess.std"] == "[0.229, 0.224, 0.225]" and values["log_level"] == "INFO"
@@ -104,7 +105,7 @@ def test_the_original_file_is_accepted_unchanged(tmp_path):
 
 
 @pytest.mark.parametrize("args, words", [
-    (["--config", ORIGINAL, "ingest", "x"], "embedder \"triton\" needs a module"),
+    (["--config", ORIGINAL, "ingest", "x"], "milvus: not in this build"),
     (["ingest", "x", "--embed", "builtin", "--config", ORIGINAL], "milvus: not in this build"),
     (["search", "--id", "x", "--config", ORIGINAL], "milvus: not in this build"),
     (["search", "x.jpg", f"--config={ORIGINAL}"], "milvus: not in this build"),
@@ -168,8 +169,13 @@ def test_the_original_environment(tmp_path):
     values = printed(tmp_path, "--config", config, MILVUS_HOST="db", MILVUS_COLLECTION_NAME="m", TRITON_URL="gpu:1",
                      TRITON_PROTOCOL="grpc", LOG_LEVEL="WARNING")
     assert (values["store.location"], values["store.collection"]) == ("milvus://db:19530", "m")
-    assert values["embed.embedder"] == "triton:grpc://gpu:1/embedding_model/1"
+    assert values["embed.embedder"].startswith('"triton:grpc://gpu:1/embedding_model/1?input=input&output=output&')
     assert (values["log.level"], values["log_level"], values["milvus.host"]) == ("warn", "WARNING", "db")
+    more = printed(tmp_path, "--config", write(tmp_path, "triton:\n  url: https://gpu\n  model_name: a b\n  timeout: 0.25\n"
+                                                 "  output_name: o&x\n  shared_memory: off\n  in_flight: 3\n  wait: 7\n", "t.yaml"),
+                     TRITON_HEADERS="/h", TRITON_CA="/c", TRITON_MODEL_VERSION="2", TRITON_INPUT_NAME="i")
+    assert more["embed.embedder"] == ('"triton:https://gpu/a%20b/2?input=i&output=o%26x&timeout=250ms&retries=3&delay=1000ms'
+                                        '&shm=off&wait=7s&in_flight=3&headers=/h&ca=/c"')
     values = printed(tmp_path, "--config", config, "--into", "b.mill", MILVUS_HOST="db", MILVUS_COLLECTION_NAME="m")
     assert (values["store.location"], values["store.collection"]) == ("b.mill", "c")
     assert printed(tmp_path, MILLRACE_STORE="e.mill", MILVUS_HOST="db")["store.location"] == "e.mill"

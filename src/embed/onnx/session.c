@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "base/size.h"
-#include "embed/onnx/half.h"
+#include "embed/half.h"
 
 enum { LEVEL_ERROR = 3, OPTIMISE_ALL = 99, ALLOCATOR_ARENA = 1, DIM_MAX = 32768 };
 

@@ -54,7 +54,7 @@ static void test_names(void **state)
     assert_int_equal(setenv("MILLRACE_MODULES", "/nowhere", 1), 0);
     refused("onnx:model.onnx", MR_E_UNSUPPORTED, "millrace-embed-onnx.so is not installed");
     refused("onx:model.onnx", MR_E_INVALID, "did you mean \"onnx\"");
-    refused("triton:http://localhost/m", MR_E_UNSUPPORTED, "module");
+    refused("trito:http://localhost/m", MR_E_INVALID, "did you mean \"triton\"");
     refused("builtin:1", MR_E_INVALID, "\":1\"");
     refused("evil\n", MR_E_INVALID, "evil\\x0a");
     memset(longest, 'x', sizeof longest - 1);

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "embed/onnx/half.h"
+#include "embed/half.h"
 
 static float widened(uint16_t half)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* IEEE 754 binary16: 1 sign bit, 5 exponent bits of bias 15, 10 fraction bits. */
-#include "embed/onnx/half.h"
+#include "embed/half.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* IEEE 754 binary16 to and from float, whole arrays at a time. */
-#ifndef MR_EMBED_ONNX_HALF_H
-#define MR_EMBED_ONNX_HALF_H
+#ifndef MR_EMBED_HALF_H
+#define MR_EMBED_HALF_H
 
 #include <stddef.h>
 #include <stdint.h>
