@@ -10,30 +10,41 @@
 Nothing here depends on a model library; numpy is imported when a view is asked for.
 """
 import atexit as _atexit
+import logging as _logging
 
 from millrace import _native
 from millrace._native import (
     Batch,
     BusyError,
     ClosedError,
+    Collection,
+    Config,
+    ConfigKey,
+    ConfigValue,
     Error,
     ForkError,
+    Hit,
     InputOutputError,
     InternalError,
     InterruptedError,
     InvalidError,
     Item,
     ItemError,
+    LedgerEntry,
     MismatchError,
     NotFoundError,
     OutOfMemoryError,
+    Pipeline,
     Plan,
     Pool,
     PoolStats,
     Preset,
+    Progress,
     Source,
+    Store,
     Stream,
     StreamStats,
+    Summary,
     UnavailableError,
     UnsupportedError,
     __version__,
@@ -41,11 +52,15 @@ from millrace._native import (
 )
 
 __all__ = [
-    "Batch", "BusyError", "ClosedError", "Error", "ForkError", "InputOutputError", "InternalError",
-    "InterruptedError", "InvalidError", "Item", "ItemError", "MismatchError", "NotFoundError",
-    "OutOfMemoryError", "Plan", "Pool", "PoolStats", "Preset", "Source", "Stream", "StreamStats",
-    "UnavailableError", "UnsupportedError", "__version__", "presets",
+    "Batch", "BusyError", "ClosedError", "Collection", "Config", "ConfigKey", "ConfigValue", "Error", "ForkError",
+    "Hit", "InputOutputError", "InternalError", "InterruptedError", "InvalidError", "Item", "ItemError",
+    "LedgerEntry", "MismatchError", "NotFoundError", "OutOfMemoryError", "Pipeline", "Plan", "Pool", "PoolStats",
+    "Preset", "Progress", "Source", "Store", "Stream", "StreamStats", "Summary", "UnavailableError",
+    "UnsupportedError", "__version__", "presets",
 ]
+
+
+_logging.getLogger("millrace").addHandler(_logging.NullHandler())
 
 
 def _close_all():

@@ -76,9 +76,10 @@ static int add_facts(PyObject *module, mrpy_state *state)
     PyObject *weak_set = get_attribute("weakref", "WeakSet");
 
     state->json_loads = get_attribute("json", "loads");
+    state->get_logger = get_attribute("logging", "getLogger");
     state->live = weak_set ? PyObject_CallNoArgs(weak_set) : NULL;
     Py_XDECREF(weak_set);
-    if (!state->json_loads || !state->live)
+    if (!state->json_loads || !state->get_logger || !state->live)
         return -1;
     find_worker(state);
     if (PyModule_AddObjectRef(module, "_live", state->live) < 0)
@@ -100,7 +101,10 @@ static int module_exec(PyObject *module)
         mrpy_type_add(module, &mrpy_feed_spec, &state->feed) < 0 ||
         mrpy_type_add(module, &mrpy_pool_spec, &state->pool) < 0 ||
         mrpy_type_add(module, &mrpy_stream_spec, &state->stream) < 0 ||
-        mrpy_type_add(module, &mrpy_batch_spec, &state->batch) < 0)
+        mrpy_type_add(module, &mrpy_batch_spec, &state->batch) < 0 ||
+        mrpy_type_add(module, &mrpy_pipeline_spec, &state->pipeline) < 0 ||
+        mrpy_type_add(module, &mrpy_store_spec, &state->store) < 0 ||
+        mrpy_type_add(module, &mrpy_config_spec, &state->config) < 0)
         return -1;
     return 0;
 }
@@ -120,7 +124,11 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->pool);
     Py_VISIT(state->stream);
     Py_VISIT(state->batch);
+    Py_VISIT(state->pipeline);
+    Py_VISIT(state->store);
+    Py_VISIT(state->config);
     Py_VISIT(state->json_loads);
+    Py_VISIT(state->get_logger);
     Py_VISIT(state->live);
     return 0;
 }
@@ -140,7 +148,11 @@ static int module_clear(PyObject *module)
     Py_CLEAR(state->pool);
     Py_CLEAR(state->stream);
     Py_CLEAR(state->batch);
+    Py_CLEAR(state->pipeline);
+    Py_CLEAR(state->store);
+    Py_CLEAR(state->config);
     Py_CLEAR(state->json_loads);
+    Py_CLEAR(state->get_logger);
     Py_CLEAR(state->live);
     return 0;
 }

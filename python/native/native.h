@@ -17,6 +17,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -52,14 +53,22 @@ typedef enum mrpy_record {
     MRPY_R_STREAM_STATS,
     MRPY_R_POOL_STATS,
     MRPY_R_PRESET,
+    MRPY_R_COLLECTION,
+    MRPY_R_HIT,
+    MRPY_R_LEDGER,
+    MRPY_R_PROGRESS,
+    MRPY_R_SUMMARY,
+    MRPY_R_CONFIG_VALUE,
+    MRPY_R_CONFIG_KEY,
     MRPY_N_RECORDS
 } mrpy_record;
 
 typedef struct mrpy_state {
     PyObject *errors[MRPY_N_ERRORS];
     PyTypeObject *records[MRPY_N_RECORDS];
-    PyTypeObject *plan, *source, *feed, *pool, *stream, *batch;
+    PyTypeObject *plan, *source, *feed, *pool, *stream, *batch, *pipeline, *store, *config;
     PyObject *json_loads;   /* json.loads */
+    PyObject *get_logger;   /* logging.getLogger */
     PyObject *live;         /* weak set of what an exit has to close */
     char worker_path[4096]; /* beside this extension; "" if it is not there */
 } mrpy_state;
@@ -97,7 +106,14 @@ typedef enum mrpy_kind {
     MRPY_CODE,
     MRPY_STAGE,
     MRPY_STATE,
-    MRPY_ID_FROM
+    MRPY_METRIC,
+    MRPY_CONFIG_KIND, /* record only */
+    MRPY_BY_CODE,     /* uint64_t[MR_CODE_COUNT], record only: dict of those that are not 0 */
+    MRPY_ID_FROM,     /* option only, as all that follow */
+    MRPY_REFRESH,
+    MRPY_BUDGET,
+    MRPY_TEXTS, /* const char *const *, and size_t after it: iterable of str */
+    MRPY_PARAMS /* const mr_param *, and size_t after it: mapping */
 } mrpy_kind;
 
 typedef struct mrpy_field {
@@ -113,6 +129,8 @@ typedef struct mrpy_field {
  * list. -1 with an exception.
  */
 int mrpy_options_take(PyObject *left, const mrpy_field *fields, void *options, PyObject *keep);
+/* One value into what `field` says, at `at`. */
+int mrpy_option_convert(PyObject *value, const mrpy_field *field, void *at, PyObject *keep);
 /* Takes one argument out of `left`: a new reference, NULL without an exception if it is not there.
  */
 PyObject *mrpy_option_pop(PyObject *left, const char *name);
@@ -124,11 +142,21 @@ int mrpy_options_end(PyObject *left, const char *what, const mrpy_field *const *
 int mrpy_records_init(PyObject *module, mrpy_state *state);
 PyObject *mrpy_record_of(mrpy_state *state, mrpy_record which, const void *from);
 
+/* log.c: messages of the library, for Python's logging. */
+typedef struct mrpy_log mrpy_log;
+/* `out` is the logger to give to the library; the log must outlive its use. */
+mrpy_log *mrpy_log_open(mrpy_state *state, mr_logger *out);
+void mrpy_log_logger(mrpy_log *log, mr_logger *out);
+/* Says what has come so far. Exceptions that are set stay set. NULL is allowed. */
+void mrpy_log_drain(mrpy_state *state, mrpy_log *log);
+void mrpy_log_close(mrpy_log **log);
+
 /* plan.c */
 extern PyType_Spec mrpy_plan_spec;
 PyObject *mrpy_presets(PyObject *module, PyObject *none);
-/* The plan of a Plan object or of a name. `*owned` is the caller's to close; NULL on failure. */
-const mr_plan *mrpy_plan_of(mrpy_state *state, PyObject *plan, mr_plan **owned);
+/* A Plan: the one given, or that of a name. A new reference. */
+PyObject *mrpy_plan_of(mrpy_state *state, PyObject *plan);
+const mr_plan *mrpy_plan_handle(PyObject *plan);
 
 /* feed.c: items from Python to the thread of the library that asks for them. */
 extern PyType_Spec mrpy_feed_spec;
@@ -161,6 +189,8 @@ extern const mrpy_field mrpy_pool_fields[];
 mr_pool *mrpy_pool_get(mrpy_state *state, PyObject *pool);
 /* The stream is closed. */
 void mrpy_pool_put(PyObject *pool);
+/* Says what its threads have left to be said. */
+void mrpy_pool_log_drain(PyObject *pool);
 /* Figures and process ids of any pool, while nobody closes it. */
 PyObject *mrpy_pool_figures(mrpy_state *state, mr_pool *pool);
 PyObject *mrpy_pool_workers(mr_pool *pool);
@@ -173,6 +203,7 @@ typedef struct mrpy_stream {
     mr_stream *stream; /* NULL: ended */
     mrpy_input input;
     PyObject *pool; /* the one given, or NULL */
+    mrpy_log *log;
     PyObject *plan;
     mr_stream_stats last; /* once ended */
     pid_t pid;
@@ -188,6 +219,32 @@ extern const mrpy_field mrpy_stream_fields[];
 void mrpy_stream_give_back(PyObject *stream, mr_batch **batch);
 mrpy_state *mrpy_stream_state(PyObject *stream);
 bool mrpy_stream_same_process(PyObject *stream);
+
+/* pipeline.c */
+extern PyType_Spec mrpy_pipeline_spec;
+
+/* store.c */
+typedef struct mrpy_store {
+    PyObject_HEAD
+    mrpy_state *state;
+    PyObject *weakrefs;
+    mr_store *store; /* NULL: closed */
+    mrpy_log *log;
+    pid_t pid;
+    pthread_mutex_t lock; /* one call at a time */
+} mrpy_store;
+
+extern PyType_Spec mrpy_store_spec;
+/* Takes the store for one call, waiting for others; false with an exception. */
+bool mrpy_store_enter(mrpy_store *self);
+void mrpy_store_leave(mrpy_store *self);
+
+/* search.c */
+PyObject *mrpy_store_search(mrpy_store *self, PyObject *args, PyObject *kwargs);
+PyObject *mrpy_store_delete(mrpy_store *self, PyObject *args, PyObject *kwargs);
+
+/* config.c */
+extern PyType_Spec mrpy_config_spec;
 
 /* batch.c */
 typedef struct mrpy_batch {

@@ -60,24 +60,162 @@ static int take_path(PyObject *value, PyObject *keep, const char **out)
     return rc;
 }
 
-static int take_id_from(PyObject *value, const mrpy_field *field, mr_id_from *out)
+/* One of `n` words, as its number. */
+static int take_word(PyObject *value, const mrpy_field *field, const char *const *words, int n)
 {
-    static const char *const names[] = {"path", "stem", "sha256"};
     const char *text = NULL;
     int k;
 
     if (take_text(value, field, &text) < 0)
         return -1;
-    for (k = 0; k < 3; k++)
-        if (strcmp(text, names[k]) == 0) {
-            *out = (mr_id_from)k;
-            return 0;
-        }
-    PyErr_Format(PyExc_ValueError, "%s: %R, one of path, stem, sha256", field->name, value);
+    for (k = 0; k < n; k++)
+        if (strcmp(text, words[k]) == 0)
+            return k;
+    PyErr_Format(PyExc_ValueError, "%s: %R, one of %s, %s, %s", field->name, value, words[0],
+                 words[1], words[2]);
     return -1;
 }
 
-static int take_one(PyObject *value, const mrpy_field *field, void *at, PyObject *keep)
+static int take_id_from(PyObject *value, const mrpy_field *field, mr_id_from *out)
+{
+    static const char *const words[] = {"path", "stem", "sha256"};
+    int k = take_word(value, field, words, 3);
+
+    *out = k < 0 ? *out : (mr_id_from)k;
+    return k < 0 ? -1 : 0;
+}
+
+static int take_refresh(PyObject *value, const mrpy_field *field, mr_refresh *out)
+{
+    static const char *const words[] = {"auto", "always", "never"};
+    int k = take_word(value, field, words, 3);
+
+    *out = k < 0 ? *out : (mr_refresh)k;
+    return k < 0 ? -1 : 0;
+}
+
+static int take_metric(PyObject *value, const mrpy_field *field, mr_metric *out)
+{
+    const char *text = NULL;
+    mr_error err = {0};
+
+    if (take_text(value, field, &text) < 0)
+        return -1;
+    if (mr_metric_from_name(text, out, &err) == MR_OK)
+        return 0;
+    PyErr_Format(PyExc_ValueError, "%s: %s", field->name, err.message);
+    return -1;
+}
+
+/* "1%", a number of items, or "none". */
+static int take_budget(PyObject *value, const mrpy_field *field, mr_error_budget *out)
+{
+    const char *text = NULL;
+    char *end = NULL;
+
+    if (PyLong_Check(value)) {
+        out->kind = MR_BUDGET_COUNT;
+        out->value = PyLong_AsDouble(value);
+        return PyErr_Occurred() ? -1 : 0;
+    }
+    if (take_text(value, field, &text) < 0)
+        return -1;
+    if (strcmp(text, "none") == 0) {
+        *out = (mr_error_budget){.kind = MR_BUDGET_NONE};
+        return 0;
+    }
+    out->value = PyOS_string_to_double(text, &end, NULL);
+    PyErr_Clear();
+    out->kind = MR_BUDGET_PERCENT;
+    if (end && end != text && strcmp(end, "%") == 0)
+        return 0;
+    PyErr_Format(PyExc_ValueError, "%s: %R; \"1%%\", a number of items, or \"none\"", field->name,
+                 value);
+    return -1;
+}
+
+/* Room for `n` things of `size` bytes that lives in `keep`; NULL with an exception. */
+static void *kept(PyObject *keep, Py_ssize_t n, size_t size)
+{
+    PyObject *bytes = NULL;
+
+    if ((size_t)n <= (size_t)PY_SSIZE_T_MAX / size - 1)
+        bytes = PyBytes_FromStringAndSize(NULL, (n + 1) * (Py_ssize_t)size);
+    else
+        PyErr_NoMemory();
+    if (!bytes || PyList_Append(keep, bytes) < 0) {
+        Py_XDECREF(bytes);
+        return NULL;
+    }
+    Py_DECREF(bytes); /* `keep` has it */
+    return PyBytes_AS_STRING(bytes);
+}
+
+/* What a field of MRPY_TEXTS or MRPY_PARAMS is in its struct. */
+typedef struct array {
+    const void *at;
+    size_t n;
+} array;
+
+static int take_texts(PyObject *value, const mrpy_field *field, array *out, PyObject *keep)
+{
+    PyObject *tuple;
+    const char **texts = NULL;
+    Py_ssize_t n, k;
+    int rc = 0;
+
+    if (PyUnicode_Check(value)) {
+        PyErr_Format(PyExc_TypeError, "%s: a list of texts is wanted, not one text", field->name);
+        return -1;
+    }
+    tuple = PySequence_Tuple(value);
+    if (!tuple)
+        return -1;
+    n = PyTuple_GET_SIZE(tuple);
+    if (PyList_Append(keep, tuple) == 0)
+        texts = kept(keep, n, sizeof texts[0]);
+    Py_DECREF(tuple);
+    for (k = 0; texts && rc == 0 && k < n; k++)
+        rc = take_text(PyTuple_GET_ITEM(tuple, k), field, &texts[k]);
+    *out = (array){.at = texts, .n = (size_t)n};
+    return texts ? rc : -1;
+}
+
+/* The text of a parameter's value: numbers and truth values as they are written in files. */
+static int take_param(PyObject *value, const mrpy_field *field, mr_param *out, PyObject *keep)
+{
+    PyObject *text = PyBool_Check(value) ? PyUnicode_FromString(value == Py_True ? "true" : "false")
+                                         : PyObject_Str(value);
+    int rc = text ? PyList_Append(keep, text) : -1;
+
+    Py_XDECREF(text);
+    return rc < 0 ? -1 : take_text(text, field, &out->value);
+}
+
+static int take_params(PyObject *value, const mrpy_field *field, array *out, PyObject *keep)
+{
+    PyObject *items = PyMapping_Items(value), *pair;
+    mr_param *params = NULL;
+    Py_ssize_t n, k;
+    int rc = 0;
+
+    if (!items)
+        return -1;
+    n = PyList_GET_SIZE(items);
+    if (PyList_Append(keep, items) == 0)
+        params = kept(keep, n, sizeof params[0]);
+    Py_DECREF(items);
+    for (k = 0; params && rc == 0 && k < n; k++) {
+        pair = PyList_GET_ITEM(items, k);
+        rc = take_text(PyTuple_GET_ITEM(pair, 0), field, &params[k].name);
+        if (rc == 0)
+            rc = take_param(PyTuple_GET_ITEM(pair, 1), field, &params[k], keep);
+    }
+    *out = (array){.at = params, .n = (size_t)n};
+    return params ? rc : -1;
+}
+
+int mrpy_option_convert(PyObject *value, const mrpy_field *field, void *at, PyObject *keep)
 {
     uint64_t number = 0;
     int truth;
@@ -103,6 +241,16 @@ static int take_one(PyObject *value, const mrpy_field *field, void *at, PyObject
         return take_path(value, keep, at);
     case MRPY_ID_FROM:
         return take_id_from(value, field, at);
+    case MRPY_REFRESH:
+        return take_refresh(value, field, at);
+    case MRPY_METRIC:
+        return take_metric(value, field, at);
+    case MRPY_BUDGET:
+        return take_budget(value, field, at);
+    case MRPY_TEXTS:
+        return take_texts(value, field, at, keep);
+    case MRPY_PARAMS:
+        return take_params(value, field, at, keep);
     default:
         PyErr_Format(PyExc_SystemError, "%s: no option", field->name);
         return -1;
@@ -133,7 +281,7 @@ int mrpy_options_take(PyObject *left, const mrpy_field *fields, void *options, P
         if (value && value != Py_None)
             rc = PyList_Append(keep, value) < 0
                      ? -1
-                     : take_one(value, fields, (char *)options + fields->offset, keep);
+                     : mrpy_option_convert(value, fields, (char *)options + fields->offset, keep);
         Py_XDECREF(value);
         if (rc < 0)
             return -1;

@@ -184,27 +184,22 @@ static Py_hash_t plan_hash(plan *self)
     return hash;
 }
 
-const mr_plan *mrpy_plan_of(mrpy_state *state, PyObject *object, mr_plan **owned)
+PyObject *mrpy_plan_of(mrpy_state *state, PyObject *object)
 {
-    const char *name;
-    mr_error err = {0};
-    mr_status status;
-
-    *owned = NULL;
-    if (PyObject_TypeCheck(object, state->plan))
-        return ((plan *)object)->plan;
-    if (!PyUnicode_Check(object)) {
-        PyErr_Format(PyExc_TypeError, "plan: a Plan or the name of one is wanted, not %.80s",
-                     Py_TYPE(object)->tp_name);
-        return NULL;
+    if (PyObject_TypeCheck(object, state->plan)) {
+        Py_INCREF(object);
+        return object;
     }
-    name = PyUnicode_AsUTF8(object);
-    if (!name)
-        return NULL;
-    status = mr_plan_open(name, owned, &err);
-    if (status != MR_OK)
-        (void)mrpy_raise(state, status, &err);
-    return *owned;
+    if (PyUnicode_Check(object))
+        return PyObject_CallOneArg((PyObject *)state->plan, object);
+    PyErr_Format(PyExc_TypeError, "plan: a Plan or the name of one is wanted, not %.80s",
+                 Py_TYPE(object)->tp_name);
+    return NULL;
+}
+
+const mr_plan *mrpy_plan_handle(PyObject *object)
+{
+    return ((plan *)object)->plan;
 }
 
 PyObject *mrpy_presets(PyObject *module, PyObject *none)

@@ -9,6 +9,7 @@ typedef struct pool {
     mrpy_state *state;
     PyObject *weakrefs;
     mr_pool *pool;
+    mrpy_log *log;
     pid_t pid;
     Py_ssize_t streams; /* that run on it */
     bool closed;
@@ -26,11 +27,14 @@ const mrpy_field mrpy_pool_fields[] = {
     FIELD(worker_path, MRPY_PATH),    {0},
 };
 
-static int open_pool(pool *self, const mr_pool_options *options)
+static int open_pool(pool *self, mr_pool_options *options)
 {
     mr_error err = {0};
     mr_status status;
 
+    self->log = mrpy_log_open(self->state, &options->logger);
+    if (!self->log)
+        return -1;
     Py_BEGIN_ALLOW_THREADS
     status = mr_pool_open(options, &self->pool, &err);
     Py_END_ALLOW_THREADS
@@ -85,6 +89,14 @@ static void finish(pool *self)
     Py_BEGIN_ALLOW_THREADS
     mr_pool_close(&handle);
     Py_END_ALLOW_THREADS
+    mrpy_log_drain(self->state, self->log);
+}
+
+void mrpy_pool_log_drain(PyObject *object)
+{
+    pool *self = (pool *)object;
+
+    mrpy_log_drain(self->state, self->log);
 }
 
 static void pool_dealloc(pool *self)
@@ -95,6 +107,8 @@ static void pool_dealloc(pool *self)
         PyObject_ClearWeakRefs((PyObject *)self);
     self->closed = true;
     finish(self);
+    if (self->pid == getpid())
+        mrpy_log_close(&self->log);
     type->tp_free(self);
     Py_DECREF(type);
 }

@@ -75,6 +75,111 @@ static const mrpy_field preset_fields[] = {
     {0},
 };
 
+static const mrpy_field collection_fields[] = {
+    FIELD(mr_collection, name, MRPY_TEXT, ""),
+    FIELD(mr_collection, description, MRPY_TEXT, "free text"),
+    FIELD(mr_collection, num_entities, MRPY_U64, "rows"),
+    FIELD(mr_collection, dim, MRPY_U32, "length of a vector"),
+    FIELD(mr_collection, metric, MRPY_METRIC, "\"IP\", \"L2\" or \"COSINE\""),
+    FIELD(mr_collection, index, MRPY_TEXT, "\"FLAT\""),
+    FIELD(mr_collection, fingerprint, MRPY_TEXT, "of the plan"),
+    FIELD(mr_collection, plan_name, MRPY_TEXT, "name of the plan"),
+    FIELD(mr_collection, plan_text, MRPY_TEXT, "canonical text of the plan"),
+    FIELD(mr_collection, embedder, MRPY_TEXT, "specification: \"builtin\""),
+    FIELD(mr_collection, loaded, MRPY_BOOL, "ready to be searched"),
+    {0},
+};
+
+static const mrpy_field hit_fields[] = {
+    FIELD(mr_hit, id, MRPY_TEXT, "name of the row"),
+    FIELD(mr_hit, score, MRPY_FLOAT, "larger is nearer"),
+    FIELD(mr_hit, distance, MRPY_FLOAT, "1 - score for IP and COSINE; squared distance for L2"),
+    FIELD(mr_hit, uri, MRPY_TEXT, "where the picture came from"),
+    FIELD(mr_hit, metadata, MRPY_JSON, "dict"),
+    FIELD(mr_hit, fields, MRPY_JSON, "dict of the output fields that were asked for"),
+    {0},
+};
+
+static const mrpy_field ledger_fields[] = {
+    FIELD(mr_ledger_entry, key, MRPY_TEXT, "source key"),
+    FIELD(mr_ledger_entry, id, MRPY_TEXT, "name of the item"),
+    FIELD(mr_ledger_entry, uri, MRPY_TEXT, "where it came from"),
+    FIELD(mr_ledger_entry, state, MRPY_TEXT,
+          "\"stored\", \"failed\", \"quarantined\", \"duplicate\""),
+    FIELD(mr_ledger_entry, stage, MRPY_STAGE, "where"),
+    FIELD(mr_ledger_entry, code, MRPY_CODE, "reason code, or None"),
+    FIELD(mr_ledger_entry, message, MRPY_TEXT, "one line for people"),
+    FIELD(mr_ledger_entry, attempts, MRPY_U32, "times that a worker was given it"),
+    FIELD(mr_ledger_entry, ms_fetch, MRPY_FLOAT, "milliseconds"),
+    FIELD(mr_ledger_entry, ms_wait, MRPY_FLOAT, "milliseconds"),
+    FIELD(mr_ledger_entry, ms_decode, MRPY_FLOAT, "milliseconds"),
+    FIELD(mr_ledger_entry, ms_transform, MRPY_FLOAT, "milliseconds"),
+    FIELD(mr_ledger_entry, ms_embed, MRPY_FLOAT, "milliseconds"),
+    FIELD(mr_ledger_entry, ms_store, MRPY_FLOAT, "milliseconds"),
+    FIELD(mr_ledger_entry, bytes, MRPY_U64, "encoded size"),
+    FIELD(mr_ledger_entry, width, MRPY_U32, "pixels"),
+    FIELD(mr_ledger_entry, height, MRPY_U32, "pixels"),
+    FIELD(mr_ledger_entry, format, MRPY_TEXT, "\"jpeg\", \"png\", \"webp\" or empty"),
+    FIELD(mr_ledger_entry, fingerprint, MRPY_TEXT, "of the plan"),
+    {0},
+};
+
+static const mrpy_field progress_fields[] = {
+    FIELD(mr_progress, items, MRPY_U64, "so far"),
+    FIELD(mr_progress, ok, MRPY_U64, "items"),
+    FIELD(mr_progress, failed, MRPY_U64, "items"),
+    FIELD(mr_progress, quarantined, MRPY_U64, "items"),
+    FIELD(mr_progress, duplicate, MRPY_U64, "items"),
+    FIELD(mr_progress, skipped, MRPY_U64, "items"),
+    FIELD(mr_progress, ignored, MRPY_U64, "files"),
+    FIELD(mr_progress, seconds, MRPY_DOUBLE, "since the start"),
+    FIELD(mr_progress, items_per_s, MRPY_DOUBLE, "over the last few seconds"),
+    FIELD(mr_progress, bottleneck, MRPY_TEXT, "\"decode\", \"embed\", ... or empty"),
+    {0},
+};
+
+static const mrpy_field summary_fields[] = {
+    FIELD(mr_summary, items, MRPY_U64, "ok + failed + quarantined + duplicate + skipped"),
+    FIELD(mr_summary, ok, MRPY_U64, "items"),
+    FIELD(mr_summary, failed, MRPY_U64, "items"),
+    FIELD(mr_summary, quarantined, MRPY_U64, "items"),
+    FIELD(mr_summary, duplicate, MRPY_U64, "items"),
+    FIELD(mr_summary, skipped, MRPY_U64, "items"),
+    FIELD(mr_summary, ignored, MRPY_U64, "files"),
+    FIELD(mr_summary, by_code, MRPY_BY_CODE, "dict: reason code -> items"),
+    FIELD(mr_summary, seconds, MRPY_DOUBLE, "of the run"),
+    FIELD(mr_summary, items_per_s, MRPY_DOUBLE, ""),
+    FIELD(mr_summary, first_batch_ms, MRPY_DOUBLE, "from the start of the process; 0: none"),
+    FIELD(mr_summary, workers, MRPY_U32, "processes"),
+    FIELD(mr_summary, worker_restarts, MRPY_U64, "deaths and deadline kills"),
+    FIELD(mr_summary, peak_memory_bytes, MRPY_U64, "host and workers, shared memory once"),
+    FIELD(mr_summary, bottleneck, MRPY_INLINE, "\"decode\", \"embed\", ..."),
+    FIELD(mr_summary, fingerprint, MRPY_INLINE, "of the plan"),
+    FIELD(mr_summary, budget_exceeded, MRPY_BOOL, "more failures than error_budget"),
+    FIELD(mr_summary, interrupted, MRPY_BOOL, "stop() ended it"),
+    {0},
+};
+
+static const mrpy_field config_value_fields[] = {
+    FIELD(mr_config_value, name, MRPY_TEXT, "\"collections[0].name\""),
+    FIELD(mr_config_value, text, MRPY_TEXT, "None: a section, a list, or unset"),
+    FIELD(mr_config_value, line, MRPY_U32, "from 1; 0: from the environment"),
+    FIELD(mr_config_value, quoted, MRPY_BOOL, "a text, even if it looks like a number"),
+    FIELD(mr_config_value, list, MRPY_BOOL, "a list; its items follow"),
+    {0},
+};
+
+static const mrpy_field config_key_fields[] = {
+    FIELD(mr_config_key, name, MRPY_TEXT, "\"triton.url\""),
+    FIELD(mr_config_key, kind, MRPY_CONFIG_KIND, "\"text\", \"bool\", \"count\", ..."),
+    FIELD(mr_config_key, items, MRPY_U32, "0: one value; n: a list of exactly n values"),
+    FIELD(mr_config_key, choices, MRPY_TEXT, "\"http|grpc\", or None"),
+    FIELD(mr_config_key, fallback, MRPY_TEXT, "default, or None"),
+    FIELD(mr_config_key, environment, MRPY_TEXT, "variable that beats the file, or None"),
+    FIELD(mr_config_key, help, MRPY_TEXT, "one line for people"),
+    {0},
+};
+
 typedef struct record_type {
     const char *name;
     const mrpy_field *fields;
@@ -86,6 +191,13 @@ static const record_type record_types[MRPY_N_RECORDS] = {
     [MRPY_R_STREAM_STATS] = {"millrace.StreamStats", stream_stats_fields, "Figures of a stream."},
     [MRPY_R_POOL_STATS] = {"millrace.PoolStats", pool_stats_fields, "Figures of a pool."},
     [MRPY_R_PRESET] = {"millrace.Preset", preset_fields, "One named plan."},
+    [MRPY_R_COLLECTION] = {"millrace.Collection", collection_fields, "A collection of a store."},
+    [MRPY_R_HIT] = {"millrace.Hit", hit_fields, "One neighbour."},
+    [MRPY_R_LEDGER] = {"millrace.LedgerEntry", ledger_fields, "What happened to one item."},
+    [MRPY_R_PROGRESS] = {"millrace.Progress", progress_fields, "What a run is at."},
+    [MRPY_R_SUMMARY] = {"millrace.Summary", summary_fields, "How a run ended."},
+    [MRPY_R_CONFIG_VALUE] = {"millrace.ConfigValue", config_value_fields, "A value and its place."},
+    [MRPY_R_CONFIG_KEY] = {"millrace.ConfigKey", config_key_fields, "A key that a file may have."},
 };
 
 enum { FIELDS_MAX = 32 };
@@ -143,6 +255,31 @@ static const char *state_name(mr_item_state state)
     return (unsigned)state < sizeof names / sizeof names[0] ? names[state] : "failed";
 }
 
+static const char *kind_name(mr_config_kind kind)
+{
+    static const char *const names[] = {"text",   "bool", "count",  "real",
+                                        "choice", "any",  "checked"};
+
+    return (unsigned)kind < sizeof names / sizeof names[0] ? names[kind] : "any";
+}
+
+static PyObject *counts_by_code(const uint64_t *counts)
+{
+    PyObject *dict = PyDict_New();
+    int k;
+
+    for (k = 0; dict && k < MR_CODE_COUNT; k++) {
+        PyObject *number;
+        if (counts[k] == 0)
+            continue;
+        number = PyLong_FromUnsignedLongLong(counts[k]);
+        if (!number || PyDict_SetItemString(dict, mr_code_name((mr_code)k), number) < 0)
+            Py_CLEAR(dict);
+        Py_XDECREF(number);
+    }
+    return dict;
+}
+
 static PyObject *value_of(mrpy_state *state, const mrpy_field *field, const void *at)
 {
     mr_code code;
@@ -173,6 +310,12 @@ static PyObject *value_of(mrpy_state *state, const mrpy_field *field, const void
     case MRPY_STAGE:
         stage = *(const mr_stage *)at;
         return text_or_none(stage == MR_STAGE_NONE ? NULL : mr_stage_name(stage));
+    case MRPY_METRIC:
+        return text_or_none(mr_metric_name(*(const mr_metric *)at));
+    case MRPY_CONFIG_KIND:
+        return text_or_none(kind_name(*(const mr_config_kind *)at));
+    case MRPY_BY_CODE:
+        return counts_by_code(at);
     case MRPY_STATE:
         return text_or_none(state_name(*(const mr_item_state *)at));
     default:

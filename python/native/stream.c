@@ -26,6 +26,8 @@ static void finish(mrpy_stream *self)
         mr_stream_close(&handle);
         Py_END_ALLOW_THREADS
     }
+    mrpy_log_drain(self->state, self->log);
+    mrpy_log_close(&self->log);
     if (self->input.source)
         mrpy_input_close(&self->input);
     if (self->pool) {
@@ -131,6 +133,9 @@ static mr_status wait_batch(mrpy_stream *self, double deadline, mr_batch **out)
         Py_BEGIN_ALLOW_THREADS
         status = mr_stream_next(self->stream, slice, out, &err);
         Py_END_ALLOW_THREADS
+        mrpy_log_drain(self->state, self->log);
+        if (self->pool)
+            mrpy_pool_log_drain(self->pool);
         if (status < 0)
             raise_status(self, status, &err);
         if (status != MR_AGAIN)

@@ -31,7 +31,6 @@ static const mrpy_field named_fields[] = {
 /* What the constructor was given, besides numbers. */
 typedef struct arguments {
     PyObject *inputs, *plan, *pool; /* new references */
-    mr_plan *owned;                 /* the plan, if it was given as a name */
 } arguments;
 
 static int take_arguments(PyObject *args, PyObject *left, arguments *a)
@@ -59,20 +58,11 @@ static int take_arguments(PyObject *args, PyObject *left, arguments *a)
 /* Plan, input and pool, and the stream on them. */
 static int open_stream(mrpy_stream *self, arguments *a, const mr_stream_options *options)
 {
-    const mr_plan *plan = mrpy_plan_of(self->state, a->plan, &a->owned);
     mr_pool *pool = NULL;
     mr_error err = {0};
     mr_status status;
 
-    if (!plan)
-        return -1;
-    self->plan =
-        PyObject_CallMethod((PyObject *)self->state->plan, "from_text", "s", mr_plan_text(plan));
-    if (a->owned == NULL) {
-        Py_XDECREF(self->plan);
-        Py_INCREF(a->plan);
-        self->plan = a->plan;
-    }
+    self->plan = mrpy_plan_of(self->state, a->plan);
     if (!self->plan)
         return -1;
     if (a->pool) {
@@ -85,7 +75,8 @@ static int open_stream(mrpy_stream *self, arguments *a, const mr_stream_options 
     if (mrpy_input_open(self->state, a->inputs, &self->input) < 0)
         return -1;
     Py_BEGIN_ALLOW_THREADS
-    status = mr_stream_open(self->input.source, plan, pool, options, &self->stream, &err);
+    status = mr_stream_open(self->input.source, mrpy_plan_handle(self->plan), pool, options,
+                            &self->stream, &err);
     Py_END_ALLOW_THREADS
     if (status == MR_OK)
         return mrpy_live_add(self->state, (PyObject *)self);
@@ -116,9 +107,10 @@ PyObject *mrpy_stream_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         goto done;
     self->state = state;
     self->pid = getpid();
-    rc = open_stream(self, &a, &options);
+    if (!a.pool)
+        self->log = mrpy_log_open(state, &options.pool.logger);
+    rc = a.pool || self->log ? open_stream(self, &a, &options) : -1;
 done:
-    mr_plan_close(&a.owned);
     Py_XDECREF(a.inputs);
     Py_XDECREF(a.plan);
     Py_XDECREF(a.pool);
