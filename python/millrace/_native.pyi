@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Types of the extension; see the docstrings there, and docs/python.md."""
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, Protocol, TypeAlias, final
 
@@ -100,6 +100,103 @@ class Preset(tuple[Any, ...]):
     reference: str
     summary: str
     exact: bool
+
+@final
+class Collection(tuple[Any, ...]):
+    name: str
+    description: str
+    num_entities: int
+    dim: int
+    metric: Literal["IP", "L2", "COSINE"]
+    index: str
+    fingerprint: str | None
+    plan_name: str | None
+    plan_text: str | None
+    embedder: str | None
+    loaded: bool
+
+@final
+class Hit(tuple[Any, ...]):
+    id: str
+    score: float
+    distance: float
+    uri: str
+    metadata: dict[str, Any]
+    fields: dict[str, Any]
+
+@final
+class LedgerEntry(tuple[Any, ...]):
+    key: str
+    id: str
+    uri: str
+    state: Literal["stored", "failed", "quarantined", "duplicate"]
+    stage: str | None
+    code: str | None
+    message: str
+    attempts: int
+    ms_fetch: float
+    ms_wait: float
+    ms_decode: float
+    ms_transform: float
+    ms_embed: float
+    ms_store: float
+    bytes: int
+    width: int
+    height: int
+    format: str
+    fingerprint: str
+
+@final
+class Progress(tuple[Any, ...]):
+    items: int
+    ok: int
+    failed: int
+    quarantined: int
+    duplicate: int
+    skipped: int
+    ignored: int
+    seconds: float
+    items_per_s: float
+    bottleneck: str
+
+@final
+class Summary(tuple[Any, ...]):
+    items: int
+    ok: int
+    failed: int
+    quarantined: int
+    duplicate: int
+    skipped: int
+    ignored: int
+    by_code: dict[str, int]
+    seconds: float
+    items_per_s: float
+    first_batch_ms: float
+    workers: int
+    worker_restarts: int
+    peak_memory_bytes: int
+    bottleneck: str
+    fingerprint: str
+    budget_exceeded: bool
+    interrupted: bool
+
+@final
+class ConfigValue(tuple[Any, ...]):
+    name: str
+    text: str | None
+    line: int
+    quoted: bool
+    list: bool
+
+@final
+class ConfigKey(tuple[Any, ...]):
+    name: str
+    kind: Literal["text", "bool", "count", "real", "choice", "any", "checked"]
+    items: int
+    choices: str | None
+    fallback: str | None
+    environment: str | None
+    help: str
 
 def presets() -> list[Preset]: ...
 
@@ -244,6 +341,122 @@ class Batch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None: ...
+
+@final
+class Pipeline:
+    def __new__(
+        cls,
+        inputs: _Inputs,
+        store: _Path,
+        /,
+        *,
+        plan: Plan | str | None = None,
+        embed: str | None = None,
+        collection: str = "default",
+        ledger: _Path | None = None,
+        metric: Literal["IP", "L2", "COSINE"] | None = None,
+        index: str = "FLAT",
+        force_plan: bool = False,
+        no_ledger: bool = False,
+        refresh: Literal["auto", "always", "never"] = "auto",
+        error_budget: str | int = "1%",
+        batch: int = 32,
+        batch_wait_ms: int = 1000,
+        slots: int = 0,
+        fetch_threads: int = 0,
+        max_pixels: int = 178956970,
+        max_bytes: int = 0,
+        unordered: bool = False,
+        allow_private: bool = False,
+        fetch_timeout_ms: int = 60000,
+        fetch_idle_ms: int = 10000,
+        workers: int = 0,
+        memory_bytes: int = 536870912,
+        slab_bytes: int = 0,
+        slots_bytes: int = 0,
+        item_timeout_ms: int = 10000,
+        require_sandbox: bool = False,
+        worker_path: _Path | None = None,
+    ) -> Self: ...
+    def run(self, progress: Callable[[Progress], object] | None = None) -> Summary: ...
+    def stop(self) -> None: ...
+    def close(self) -> None: ...
+    @property
+    def closed(self) -> bool: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None: ...
+
+_Params: TypeAlias = Mapping[str, str | int | float | bool]
+
+@final
+class Store:
+    def __new__(
+        cls,
+        spec: _Path,
+        /,
+        *,
+        read_only: bool = False,
+        must_exist: bool = False,
+        ledger: _Path | None = None,
+        params: _Params | None = None,
+    ) -> Self: ...
+    def collections(self) -> list[Collection]: ...
+    def collection(self, name: str | None = None, /) -> Collection: ...
+    def create(
+        self,
+        name: str,
+        dim: int,
+        /,
+        *,
+        description: str = "",
+        metric: Literal["IP", "L2", "COSINE"] = "IP",
+        index: str = "FLAT",
+        params: _Params | None = None,
+    ) -> None: ...
+    def drop(self, name: str, /) -> None: ...
+    def load(self, name: str | None = None, /) -> None: ...
+    def release(self, name: str | None = None, /) -> None: ...
+    def flush(self, name: str | None = None, /) -> None: ...
+    def delete(
+        self, ids: str | Iterable[str] | None = None, *, filter: str | None = None, collection: str | None = None
+    ) -> int: ...
+    def search(
+        self,
+        *,
+        vector: Buffer | Sequence[float] | None = None,
+        image: _Path | None = None,
+        id: str | None = None,
+        k: int = 10,
+        collection: str | None = None,
+        filter: str | None = None,
+        output_fields: Iterable[str] | None = None,
+        params: _Params | None = None,
+        force_plan: bool = False,
+        worker_path: _Path | None = None,
+        require_sandbox: bool = False,
+    ) -> list[Hit]: ...
+    def report(self, collection: str | None = None, failed: bool = False) -> list[LedgerEntry]: ...
+    def health(self) -> str: ...
+    def close(self) -> None: ...
+    @property
+    def closed(self) -> bool: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None: ...
+
+@final
+class Config:
+    def __new__(cls, path: _Path | None = None, *, environment: bool = True, extra: Iterable[str] = ()) -> Self: ...
+    @classmethod
+    def original_keys(cls) -> list[ConfigKey]: ...
+    def get(self, name: str, default: Any = None, /) -> Any: ...
+    def has(self, section: str, /) -> bool: ...
+    def values(self) -> list[ConfigValue]: ...
+    @property
+    def name(self) -> str: ...
 
 @final
 class Feed:

@@ -349,7 +349,7 @@ static PyObject *get_closed(mrpy_store *self, void *unused)
     return PyBool_FromLong(!self->store);
 }
 
-#define KEYWORDS(fn) (PyCFunction)(void (*)(void)) fn, METH_VARARGS | METH_KEYWORDS
+#define KEYWORDS(fn) (PyCFunction)(void (*)(void))(fn), METH_VARARGS | METH_KEYWORDS
 
 static PyMethodDef methods[] = {
     {"collections", (PyCFunction)store_collections, METH_NOARGS,

@@ -119,6 +119,16 @@ static void raise_status(mrpy_stream *self, mr_status status, const mr_error *er
     Py_XDECREF(error);
 }
 
+/* Another thread has closed the stream: this is not the end of the inputs. */
+static mr_status closed_meanwhile(mrpy_stream *self, mr_batch **batch)
+{
+    Py_BEGIN_ALLOW_THREADS
+    mr_batch_release(batch);
+    Py_END_ALLOW_THREADS(void)
+    mrpy_raise_kind(self->state, MRPY_CLOSED, "the stream was closed meanwhile");
+    return MR_E_INTERRUPTED;
+}
+
 /* The next batch, MR_EOF, MR_AGAIN at the deadline (seconds; negative: none), or a negative status
  * with an exception. */
 static mr_status wait_batch(mrpy_stream *self, double deadline, mr_batch **out)
@@ -138,14 +148,12 @@ static mr_status wait_batch(mrpy_stream *self, double deadline, mr_batch **out)
             mrpy_pool_log_drain(self->pool);
         if (status < 0)
             raise_status(self, status, &err);
+        else if (self->closed)
+            status = closed_meanwhile(self, out);
         if (status != MR_AGAIN)
             return status;
         if (PyErr_CheckSignals() < 0)
             return MR_E_INTERRUPTED;
-        if (self->closed) {
-            (void)mrpy_raise_kind(self->state, MRPY_CLOSED, "the stream was closed meanwhile");
-            return MR_E_INTERRUPTED;
-        }
         if (deadline >= 0 && now() >= deadline)
             return MR_AGAIN;
     }
@@ -358,7 +366,8 @@ static PyType_Slot slots[] = {
      "Stream(inputs, plan, *, pool=None, batch=32, batch_wait_ms=1000, slots=0, fetch_threads=0, "
      "max_pixels=178956970, max_bytes=0, unordered=False, allow_private=False, "
      "fetch_timeout_ms=60000, fetch_idle_ms=10000, workers=0, memory_bytes=536870912, "
-     "slab_bytes=0, item_timeout_ms=10000, require_sandbox=False, worker_path=None)\n--\n\n"
+     "slab_bytes=0, slots_bytes=0, item_timeout_ms=10000, require_sandbox=False, "
+     "worker_path=None)\n--\n\n"
      "Iterates over batches of preprocessed pictures, in the order of the inputs, as they are "
      "complete.\n\n"
      "inputs: a path or URL (a directory is read recursively), a Source, or any iterable, endless "
@@ -367,7 +376,7 @@ static PyType_Slot slots[] = {
      "own.\n"
      "plan: a Plan or the name of one.\n"
      "pool: a Pool to run on; without it the stream starts workers of its own, to which the last "
-     "six arguments apply.\n"
+     "seven arguments apply.\n"
      "batch: items a batch, 1..4096.\n"
      "batch_wait_ms: a partial batch leaves after this long; 0: only when full.\n"
      "slots: batches in flight, those held by the caller included, 2..64; 0: 4.\n"
