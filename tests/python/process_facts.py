@@ -31,7 +31,10 @@ def children(pid="self"):
     """Process ids of the children, zombies included."""
     pids = []
     for task in Path(f"/proc/{pid}/task").iterdir():
-        pids += [int(word) for word in (task / "children").read_text().split()]
+        try:
+            pids += [int(word) for word in (task / "children").read_text().split()]
+        except FileNotFoundError:
+            pass  # the thread has ended: it has none
     return pids
 
 
