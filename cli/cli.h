@@ -31,10 +31,14 @@ enum cli_verb_bit {
     VERB_PLAN = 64,
     VERB_DOCTOR = 128,
     VERB_BENCH = 256,
-    VERB_ALL = 511, /* that do something with pictures or stores */
     VERB_CONFIG = 512,
+    VERB_DELETE = 1024,
+    VERB_HEALTH = 2048,
+    VERB_INSERT = 4096, /* besides VERB_INGEST: it takes what ingest takes */
+    VERB_ALL = 511 | VERB_DELETE | VERB_HEALTH, /* that do something with pictures or stores */
     VERB_RUNS = VERB_INGEST | VERB_EMBED | VERB_PREPROCESS,
-    VERB_STORES = VERB_INGEST | VERB_SEARCH | VERB_COLLECTION | VERB_REPORT
+    VERB_STORES =
+        VERB_INGEST | VERB_SEARCH | VERB_COLLECTION | VERB_REPORT | VERB_DELETE | VERB_HEALTH
 };
 
 struct cli_args;
@@ -63,5 +67,8 @@ int cli_plan(const struct cli_args *args);
 int cli_doctor(const struct cli_args *args);
 int cli_bench(const struct cli_args *args);
 int cli_config(const struct cli_args *args);
+int cli_delete(const struct cli_args *args);
+int cli_health(const struct cli_args *args);
+int cli_insert(const struct cli_args *args);
 
 #endif

@@ -5,7 +5,13 @@
 
 int cli_ingest(const struct cli_args *args)
 {
-    struct cli_run run = {.store = cli_text(args, OPT_INTO), .embed = cli_text(args, OPT_EMBEDDER)};
+    return cli_ingest_from(args, NULL);
+}
+
+int cli_ingest_from(const struct cli_args *args, mr_source *source)
+{
+    struct cli_run run = {
+        .store = cli_text(args, OPT_INTO), .embed = cli_text(args, OPT_EMBEDDER), .source = source};
 
     if (!run.store)
         return cli_usage(args->verb, "--into is missing: where the embeddings go");

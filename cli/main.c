@@ -27,6 +27,15 @@ const struct cli_verb cli_verbs[] = {
      "  millrace ingest @list.txt --into photos.mill --error-budget 5%\n"
      "  find . -name '*.jpg' -print0 | millrace ingest - -0 --into photos.mill --json\n",
      cli_ingest},
+    {"insert", VERB_INGEST | VERB_INSERT,
+     "INPUT... --into STORE [--ids ID...] [--metadata FILE.json] [OPTION]...",
+     "ingest of files with ids and metadata of their own",
+     "Input, id and entry of the metadata list with the same number are one item; there must be "
+     "as\n"
+     "many of each. Without both it is an ingest.\n",
+     "  millrace insert a.jpg b.jpg --ids cat dog --into photos.mill\n"
+     "  millrace insert a.jpg b.jpg --metadata list.json --into photos.mill --ids cat dog\n",
+     cli_insert},
     {"embed", VERB_EMBED, "SOURCE... --out FILE.npy [OPTION]...", "images -> embeddings in a file",
      "Writes float32 [N,D], L2-normalised, and FILE.npy.ids.jsonl with one line a row.\n"
      "\n" SOURCE_TEXT,
@@ -44,17 +53,35 @@ const struct cli_verb cli_verbs[] = {
      "  millrace preprocess photos --out null: --json\n",
      cli_preprocess},
     {"search", VERB_SEARCH,
-     "[STORE] (FILE | --image FILE | --id ID | --vector FILE.npy) [OPTION]...", "nearest pictures",
-     "A picture is preprocessed and embedded the way that the collection remembers.\n",
+     "[STORE] (QUERY | --image FILE | --id ID | --vector FILE.npy) [OPTION]...", "nearest pictures",
+     "A picture is preprocessed and embedded the way that the collection remembers. QUERY is a\n"
+     "picture, a URL, or vectors if its name ends in .npy. docs/filters.md says what a filter can\n"
+     "be.\n",
      "  millrace search photos.mill --image query.jpg -k 5\n"
+     "  millrace search photos.mill query.jpg --filter 'metadata[\"label\"] == \"cat\"'\n"
      "  millrace search photos.mill --id photos/a.jpg --json\n"
      "  millrace search photos.mill --vector queries.npy\n",
      cli_search},
-    {"collection", VERB_COLLECTION, "list|stats STORE [NAME] [OPTION]...", "what a store holds",
-     "list: a line for each collection; stats: everything that is known of it.\n",
+    {"collection", VERB_COLLECTION,
+     "list|stats|create|drop|load|release|flush STORE [NAME] [OPTION]...",
+     "what a store holds; collections made, dropped, loaded",
+     "list: a line for each collection; stats: all that is known of it. create: an empty one, of\n"
+     "--dim; the first ingest into it says of which plan and embedder it is. Without NAME and\n"
+     "--dim: those that the configuration file declares and the store lacks. drop (or delete):\n"
+     "with its rows and its ledger, without asking. load and release: ready to be searched, or\n"
+     "not. flush: returns when all is durable.\n",
      "  millrace collection list photos.mill\n"
-     "  millrace collection stats photos.mill default --json\n",
+     "  millrace collection stats photos.mill default --json\n"
+     "  millrace collection create photos.mill faces --dim 512 --metric COSINE\n"
+     "  millrace collection drop photos.mill faces\n",
      cli_collection},
+    {"delete", VERB_DELETE, "STORE (--id ID... | --filter EXPR) [OPTION]...",
+     "deletes rows by id or by filter",
+     "Rows and what the ledger says of their items go; asks nothing, says how many are gone. An\n"
+     "id that is not there is no error. docs/filters.md says what EXPR can be.\n",
+     "  millrace delete photos.mill --id photos/a.jpg photos/b.jpg\n"
+     "  millrace delete photos.mill --filter 'metadata[\"year\"] < 2015' --json\n",
+     cli_delete},
     {"report", VERB_REPORT, "STORE [OPTION]...", "what happened to every item",
      "Items in the order in which they were recorded.\n",
      "  millrace report photos.mill --failed\n"
@@ -72,6 +99,14 @@ const struct cli_verb cli_verbs[] = {
      "  millrace doctor\n"
      "  millrace doctor --json\n",
      cli_doctor},
+    {"health", VERB_HEALTH, "[STORE] [OPTION]...",
+     "are workers, embedder and store there, and how fast do they answer",
+     "Starts a worker, opens the embedder (of --embed, else of the collection) and asks the "
+     "store.\n"
+     "Exit status 3 if one is down.\n",
+     "  millrace health photos.mill\n"
+     "  millrace health --config millrace.yaml --json\n",
+     cli_health},
     {"bench", VERB_BENCH, "[SOURCE]... [OPTION]...", "measures the stages on this machine",
      "Measures with the given pictures: the time from process start to the first batch, each "
      "stage,\n"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The one table of options. Parsing, help and messages about mistakes all come from it.
+ * The one table of options, and what their values are. Parsing, help and messages about mistakes
+ * all come from it.
  */
 #include "options.h"
 
@@ -27,19 +28,20 @@ const struct cli_option cli_options[OPT_COUNT] = {
     [OPT_PLAN] = {"plan", 0, KIND_TEXT, GROUP_MAIN, WORKING, "NAME|FILE", NULL, 0, 0,
                   "preprocessing: a preset or a plan file (default: what the store remembers, else "
                   "what the embedder needs)"},
-    [OPT_EMBEDDER] = {"embed", 0, KIND_TEXT, GROUP_MAIN, VERB_INGEST | VERB_EMBED | VERB_BENCH,
-                      "SPEC", NULL, 0, 0,
+    [OPT_EMBEDDER] = {"embed", 0, KIND_TEXT, GROUP_MAIN,
+                      VERB_INGEST | VERB_EMBED | VERB_BENCH | VERB_HEALTH, "SPEC", NULL, 0, 0,
                       "embedder: builtin, onnx:MODEL[?OPTIONS], triton:http://HOST:PORT/MODEL, "
                       "fake:DIM (default: what the store remembers, else builtin)"},
     [OPT_ONNXRUNTIME] = {"onnxruntime", 0, KIND_TEXT, GROUP_MAIN,
-                         VERB_INGEST | VERB_EMBED | VERB_SEARCH | VERB_BENCH | VERB_DOCTOR, "PATH",
-                         NULL, 0, 0,
+                         VERB_INGEST | VERB_EMBED | VERB_SEARCH | VERB_BENCH | VERB_DOCTOR |
+                             VERB_HEALTH,
+                         "PATH", NULL, 0, 0,
                          "ONNX Runtime: libonnxruntime.so, or a folder that holds it (default: "
                          "searched for)"},
     [OPT_COLLECTION] = {"collection", 0, KIND_TEXT, GROUP_MAIN, VERB_STORES, "NAME", NULL, 0, 0,
                         "collection of the store (default: default)"},
-    [OPT_LEDGER] = {"ledger", 0, KIND_TEXT, GROUP_MAIN, VERB_INGEST | VERB_REPORT, "FILE", NULL, 0,
-                    0,
+    [OPT_LEDGER] = {"ledger", 0, KIND_TEXT, GROUP_MAIN,
+                    VERB_INGEST | VERB_REPORT | VERB_DELETE | VERB_COLLECTION, "FILE", NULL, 0, 0,
                     "ledger of a store that has none inside (default: "
                     "~/.local/state/millrace/STORE.ledger)"},
     [OPT_REFRESH] =
@@ -48,18 +50,40 @@ const struct cli_option cli_options[OPT_COUNT] = {
          "never"},
     [OPT_FORCE_PLAN] = {"force-plan", 0, KIND_FLAG, GROUP_MAIN, VERB_INGEST | VERB_SEARCH, NULL,
                         NULL, 0, 0, "go on although the collection was made with another plan"},
-    [OPT_INDEX] = {"index", 0, KIND_TEXT, GROUP_MAIN, VERB_INGEST, "TYPE", NULL, 0, 0,
-                   "index of a new collection (default: FLAT)"},
-    [OPT_METRIC] = {"metric", 0, KIND_CHOICE, GROUP_MAIN, VERB_INGEST, "METRIC", "IP|L2|COSINE", 0,
-                    0, "metric of a new collection: IP (default), L2, COSINE"},
+    [OPT_INDEX] = {"index", 0, KIND_TEXT, GROUP_MAIN, VERB_INGEST | VERB_COLLECTION, "TYPE", NULL,
+                   0, 0, "index of a new collection (default: FLAT)"},
+    [OPT_METRIC] = {"metric", 0, KIND_CHOICE, GROUP_MAIN, VERB_INGEST | VERB_COLLECTION, "METRIC",
+                    "IP|L2|COSINE", 0, 0, "metric of a new collection: IP (default), L2, COSINE"},
+    [OPT_DIM] = {"dim", 0, KIND_COUNT, GROUP_MAIN, VERB_COLLECTION, "N", NULL, 1, 32768,
+                 "create: length of a vector, 1..32768"},
+    [OPT_DESCRIPTION] = {"description", 0, KIND_TEXT, GROUP_MAIN, VERB_COLLECTION, "TEXT", NULL, 0,
+                         0, "create: for people"},
+    [OPT_IDS] = {"ids", 0, KIND_WORDS, GROUP_MAIN, VERB_INSERT, "ID...", NULL, 0, 0,
+                 "an id for each input, in their order; up to the next option"},
+    [OPT_METADATA] = {"metadata", 0, KIND_TEXT, GROUP_MAIN, VERB_INSERT, "FILE.json", NULL, 0, 0,
+                      "a JSON list of objects, one for each input"},
+    [OPT_CREATE] = {"create-collection", 0, KIND_FLAG, GROUP_MAIN, VERB_INSERT, NULL, NULL, 0, 0,
+                    "make the collection if it is missing (always done)"},
     [OPT_IMAGE] = {"image", 0, KIND_TEXT, GROUP_MAIN, VERB_SEARCH, "FILE", NULL, 0, 0,
                    "nearest to this picture"},
     [OPT_ID] = {"id", 0, KIND_TEXT, GROUP_MAIN, VERB_SEARCH, "ID", NULL, 0, 0,
                 "nearest to this row of the collection"},
+    [OPT_GONE] = {"id", 0, KIND_WORDS, GROUP_MAIN, VERB_DELETE, "ID...", NULL, 0, 0,
+                  "rows that go; up to the next option"},
     [OPT_VECTOR] = {"vector", 0, KIND_TEXT, GROUP_MAIN, VERB_SEARCH, "FILE.npy", NULL, 0, 0,
                     "nearest to these vectors, float32 [D] or [Q,D]"},
     [OPT_K] = {"k", 'k', KIND_COUNT, GROUP_MAIN, VERB_SEARCH, "N", NULL, 1, 16384,
                "neighbours wanted, 1..16384 (default: 10)"},
+    [OPT_FILTER] = {"filter", 0, KIND_TEXT, GROUP_MAIN, VERB_SEARCH | VERB_DELETE, "EXPR", NULL, 0,
+                    0,
+                    "only rows that match, such as 'metadata[\"label\"] == \"cat\" and id != "
+                    "\"a\"'"},
+    [OPT_OUTPUT_FIELD] = {"output-field", 0, KIND_LIST, GROUP_MAIN, VERB_SEARCH, "NAME", NULL, 0, 0,
+                          "also show this field of each hit (id, uri, metadata, fingerprint, "
+                          "vector, * for all); may be repeated"},
+    [OPT_PARAM] = {"param", 0, KIND_LIST, GROUP_MAIN, VERB_SEARCH | VERB_COLLECTION, "NAME=VALUE",
+                   NULL, 0, 0,
+                   "what the index knows: nlist, M (create), nprobe, ef (search); may be repeated"},
     [OPT_FAILED] = {"failed", 0, KIND_FLAG, GROUP_MAIN, VERB_REPORT, NULL, NULL, 0, 0,
                     "only items that are not stored"},
 
@@ -71,7 +95,8 @@ const struct cli_option cli_options[OPT_COUNT] = {
                     "directories: follow symbolic links found inside"},
     [OPT_NUL] = {"null", '0', KIND_FLAG, GROUP_SOURCE, WORKING, NULL, NULL, 0, 0,
                  "lists and stdin: names end with NUL, not newline"},
-    [OPT_ALLOW_PRIVATE] = {"allow-private", 0, KIND_FLAG, GROUP_SOURCE, WORKING, NULL, NULL, 0, 0,
+    [OPT_ALLOW_PRIVATE] = {"allow-private", 0, KIND_FLAG, GROUP_SOURCE, WORKING | VERB_SEARCH, NULL,
+                           NULL, 0, 0,
                            "URLs: also addresses that are not public (this machine, its network)"},
     [OPT_FETCH_TIMEOUT] = {"fetch-timeout", 0, KIND_TIME, GROUP_SOURCE, WORKING, "TIME", NULL, 1,
                            3600000,
@@ -214,6 +239,8 @@ static void say_wanted(const struct cli_option *option, const char *hint, char *
     static const char *const wants[] = {
         [KIND_FLAG] = "wanted true or false",
         [KIND_TEXT] = "wanted a value",
+        [KIND_LIST] = "wanted a value",
+        [KIND_WORDS] = "wanted a value",
         [KIND_COUNT] = "wanted a number",
         [KIND_AUTO] = "wanted a number or auto",
         [KIND_SIZE] = "wanted a size such as 512M,",
@@ -257,6 +284,8 @@ bool cli_option_read(const struct cli_option *option, const char *text, struct c
         ok = parse_flag(text, &out->number);
         break;
     case KIND_TEXT:
+    case KIND_LIST:
+    case KIND_WORDS:
         ok = *text != '\0';
         break;
     case KIND_AUTO:
@@ -284,6 +313,26 @@ bool cli_option_read(const struct cli_option *option, const char *text, struct c
     return ok;
 }
 
+/* One more of the option's values. Those of a lower rank go first. */
+static bool append(struct cli_args *args, enum cli_option_id id, const struct cli_from *from,
+                   const char *text)
+{
+    struct cli_value *value = &args->values[id];
+
+    if (!value->list)
+        value->list = calloc(args->room, sizeof *value->list);
+    if (!value->list)
+        return false;
+    if (value->rank != from->rank)
+        value->n_list = 0;
+    if (value->n_list < args->room)
+        value->list[value->n_list++] = text;
+    value->given = true;
+    value->rank = from->rank;
+    value->text = text;
+    return true;
+}
+
 int cli_option_take(struct cli_args *args, enum cli_option_id id, const struct cli_from *from,
                     const char *text)
 {
@@ -295,6 +344,10 @@ int cli_option_take(struct cli_args *args, enum cli_option_id id, const struct c
         cli_text_escape(shown, sizeof shown, text);
         return cli_usage(args->verb, "%s %s: %s", from->where, shown, reading.why);
     }
+    if (option->kind == KIND_LIST || option->kind == KIND_WORDS)
+        return append(args, id, from, text)
+                   ? CLI_OK
+                   : cli_fail(args->verb, CLI_ENVIRONMENT, "out of memory");
     if (option->kind == KIND_BUDGET)
         args->budget = reading.budget;
     args->values[id] = (struct cli_value){.given = option->kind != KIND_FLAG || reading.number == 1,
@@ -302,168 +355,4 @@ int cli_option_take(struct cli_args *args, enum cli_option_id id, const struct c
                                           .text = text,
                                           .number = reading.number};
     return CLI_OK;
-}
-
-bool cli_option_applies(const struct cli_args *args, size_t id)
-{
-    return (cli_options[id].verbs & args->verb->bit) ||
-           (args->verb->bit == VERB_CONFIG && cli_settings_has((enum cli_option_id)id));
-}
-
-static int unknown(const struct cli_args *args, const char *typed)
-{
-    struct cli_nearest nearest = {.typed = typed};
-    char shown[128];
-    size_t i;
-
-    cli_text_escape(shown, sizeof shown, typed);
-    for (i = 0; i < OPT_COUNT; i++) {
-        if (cli_option_applies(args, i))
-            cli_nearest_offer(&nearest, cli_options[i].name);
-        else if (strcmp(cli_options[i].name, typed) == 0)
-            return cli_usage(args->verb, "--%s is no option of %s", shown, args->verb->name);
-    }
-    if (nearest.best)
-        return cli_usage(args->verb, "unknown option --%s; did you mean --%s?", shown,
-                         nearest.best);
-    return cli_usage(args->verb, "unknown option --%s", shown);
-}
-
-/* what the command of the Python pipeline calls them */
-static const struct {
-    const char *name;
-    enum cli_option_id id;
-    unsigned verbs;
-} aliases[] = {
-    {"output", OPT_OUT, VERB_EMBED},
-    {"batch-size", OPT_BATCH, VERB_INGEST | VERB_EMBED},
-    {"topk", OPT_K, VERB_SEARCH},
-    {"name", OPT_COLLECTION, VERB_COLLECTION},
-};
-
-static bool is_called(const char *called, const char *name, size_t n)
-{
-    return strlen(called) == n && strncmp(called, name, n) == 0;
-}
-
-/* The option of this verb whose name is the first `n` bytes of `name`; OPT_COUNT: none. */
-static size_t find_name(const struct cli_args *args, const char *name, size_t n)
-{
-    size_t i;
-
-    for (i = 0; i < OPT_COUNT; i++)
-        if (cli_option_applies(args, i) && is_called(cli_options[i].name, name, n))
-            return i;
-    for (i = 0; i < sizeof aliases / sizeof aliases[0]; i++)
-        if ((aliases[i].verbs & args->verb->bit) && is_called(aliases[i].name, name, n))
-            return aliases[i].id;
-    return OPT_COUNT;
-}
-
-static size_t find_letter(const struct cli_args *args, char letter)
-{
-    size_t i;
-
-    for (i = 0; i < OPT_COUNT; i++)
-        if (cli_option_applies(args, i) && cli_options[i].letter == letter)
-            return i;
-    return OPT_COUNT;
-}
-
-/* One option at argv[0]; `*used` arguments are consumed. */
-static int take_option(struct cli_args *args, int argc, char **argv, int *used)
-{
-    const char *word = argv[0], *value = NULL;
-    char where[80], name[64];
-    bool is_long = word[1] == '-';
-    size_t n = is_long ? strcspn(word + 2, "=") : 0, id;
-
-    *used = 1;
-    (void)snprintf(name, sizeof name, "%.*s", (int)(n < 60 ? n : 60), word + 2);
-    id = is_long ? find_name(args, word + 2, n) : find_letter(args, word[1]);
-    if (id == OPT_COUNT && !is_long)
-        return cli_usage(args->verb, "unknown option -%c", isprint(word[1]) ? word[1] : '?');
-    if (id == OPT_COUNT)
-        return unknown(args, name);
-    if (is_long && word[2 + n] == '=')
-        value = word + 3 + n;
-    else if (!is_long && word[2])
-        value = word + 2;
-    (void)snprintf(where, sizeof where, is_long ? "--%s" : "-%.1s", is_long ? name : word + 1);
-    if (cli_options[id].kind == KIND_FLAG) {
-        if (value)
-            return cli_usage(args->verb, "%s takes no value", where);
-        return cli_option_take(args, (enum cli_option_id)id,
-                               &(struct cli_from){RANK_COMMAND, where}, "1");
-    }
-    if (!value) {
-        if (argc < 2)
-            return cli_usage(args->verb, "%s wants a value: %s", where, cli_options[id].argument);
-        value = argv[1];
-        *used = 2;
-    }
-    return cli_option_take(args, (enum cli_option_id)id, &(struct cli_from){RANK_COMMAND, where},
-                           value);
-}
-
-void cli_option_variable(enum cli_option_id id, char *dst, size_t size)
-{
-    (void)snprintf(dst, size, "MILLRACE_%s", id == OPT_INTO ? "STORE" : cli_options[id].name);
-    for (; *dst; dst++)
-        *dst = (char)(*dst == '-' ? '_' : toupper((unsigned char)*dst));
-}
-
-static int take_environment(struct cli_args *args)
-{
-    char name[64];
-    size_t i;
-
-    for (i = 0; i < OPT_COUNT; i++) {
-        const char *text;
-        int rc;
-
-        if (args->values[i].rank || !cli_option_applies(args, i) || i == OPT_HELP)
-            continue;
-        cli_option_variable((enum cli_option_id)i, name, sizeof name);
-        text = getenv(name);
-        if (!text || !*text)
-            continue;
-        rc = cli_option_take(args, (enum cli_option_id)i,
-                             &(struct cli_from){RANK_ENVIRONMENT, name}, text);
-        if (rc != CLI_OK)
-            return rc;
-    }
-    return CLI_OK;
-}
-
-int cli_args_parse(struct cli_args *args, const struct cli_verb *verb, int argc, char **argv)
-{
-    bool only_names = false;
-    int i = 0, used = 1, rc = CLI_OK;
-
-    *args = (struct cli_args){.verb = verb};
-    args->names = calloc((size_t)argc + 1, sizeof *args->names);
-    if (!args->names)
-        return cli_fail(verb, CLI_ENVIRONMENT, "out of memory");
-    for (i = 0; i < argc && rc == CLI_OK; i += used) {
-        used = 1;
-        if (only_names || argv[i][0] != '-' || !argv[i][1])
-            args->names[args->n_names++] = argv[i];
-        else if (strcmp(argv[i], "--") == 0)
-            only_names = true;
-        else
-            rc = take_option(args, argc - i, argv + i, &used);
-    }
-    if (rc == CLI_OK && !cli_given(args, OPT_HELP))
-        rc = take_environment(args);
-    if (rc == CLI_OK && !cli_given(args, OPT_HELP))
-        rc = cli_settings_load(args);
-    return rc;
-}
-
-void cli_args_fini(struct cli_args *args)
-{
-    free(args->names);
-    cli_settings_fini(args);
-    *args = (struct cli_args){0};
 }

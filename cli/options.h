@@ -17,10 +17,19 @@ enum cli_option_id {
     OPT_FORCE_PLAN,
     OPT_INDEX,
     OPT_METRIC,
+    OPT_DIM,
+    OPT_DESCRIPTION,
+    OPT_IDS,
+    OPT_METADATA,
+    OPT_CREATE,
     OPT_IMAGE,
     OPT_ID,
+    OPT_GONE, /* --id of delete: several */
     OPT_VECTOR,
     OPT_K,
+    OPT_FILTER,
+    OPT_OUTPUT_FIELD,
+    OPT_PARAM,
     OPT_FAILED,
     OPT_ID_FROM,
     OPT_ALL_FILES,
@@ -52,6 +61,8 @@ enum cli_option_id {
 enum cli_option_kind {
     KIND_FLAG,
     KIND_TEXT,
+    KIND_LIST,   /* texts: each mention adds one */
+    KIND_WORDS,  /* texts: each mention adds all words up to the next option */
     KIND_COUNT,  /* min..max */
     KIND_AUTO,   /* the same, or "auto" = 0 */
     KIND_SIZE,   /* bytes, min..max */
@@ -88,7 +99,9 @@ struct cli_value {
     bool given; /* of a flag: and true */
     enum cli_rank rank;
     const char *text;
-    uint64_t number; /* parsed; for KIND_BUDGET: see `budget` of cli_args */
+    uint64_t number;   /* parsed; for KIND_BUDGET: see `budget` of cli_args */
+    const char **list; /* of KIND_LIST and KIND_WORDS */
+    size_t n_list;
 };
 
 struct cli_args {
@@ -97,6 +110,7 @@ struct cli_args {
     mr_error_budget budget;
     const char **names; /* what is not an option */
     size_t n_names;
+    size_t room;       /* for the values of one option */
     const char *store; /* that the environment or the file names; NULL: none */
     mr_config *config; /* the file, and the environment names that go with it */
     char *made_store;  /* from the sections milvus and triton */

@@ -57,12 +57,11 @@ int cli_report(const struct cli_args *args)
     mr_error err = {0};
     mr_status status;
     uint64_t lines = 0;
-    size_t used;
     int rc;
 
     if (args->n_names > 1)
         return cli_usage(args->verb, "one STORE, and nothing else");
-    rc = cli_store_open(args, 0, &store, &used);
+    rc = cli_store_open(args, 0, CLI_STORE_READS, &store);
     if (rc != CLI_OK)
         return rc;
     status = mr_store_report(store, cli_text(args, OPT_COLLECTION), cli_given(args, OPT_FAILED),

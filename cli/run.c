@@ -160,13 +160,14 @@ int cli_run(const struct cli_args *args, const struct cli_run *run)
         options.plan = plan_text ? NULL : cli_text(args, OPT_PLAN);
         options.plan_text = plan_text;
     }
-    status = mr_source_open(args->names, args->n_names, &source_options, &source, &err);
+    if (!run->source)
+        status = mr_source_open(args->names, args->n_names, &source_options, &source, &err);
     if (status != MR_OK)
         goto done;
     progress = cli_progress_open(args->names, args->n_names, &source_options);
     options.progress = progress ? cli_progress_show : NULL;
     options.progress_cookie = progress;
-    status = run_pipeline(source, &options, &summary, &err);
+    status = run_pipeline(run->source ? run->source : source, &options, &summary, &err);
     cli_progress_close(&progress);
 done:
     mr_source_close(&source);

@@ -12,10 +12,14 @@ struct cli_run {
     const char *embed;      /* NULL: the library's choice */
     const char *plan;       /* default when --plan is not given; may be NULL */
     bool no_ledger;
+    mr_source *source; /* borrowed; NULL: what the command line names */
 };
 
 /* Runs it to the end and prints the summary; returns the exit status. */
 int cli_run(const struct cli_args *args, const struct cli_run *run);
+
+/* ingest of what `source` yields; NULL: of what the command line names. */
+int cli_ingest_from(const struct cli_args *args, mr_source *source);
 
 /* Options of a pipeline as the command line has them; used by config too. */
 void cli_pipeline_options(const struct cli_args *args, const struct cli_run *run,

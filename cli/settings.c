@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "console.h"
+#include "declared.h"
 #include "storearg.h"
 #include "text.h"
 
@@ -351,9 +352,36 @@ static bool is_milvus(const struct cli_args *args)
 
     if (cli_given(args, OPT_INTO))
         store = cli_text(args, OPT_INTO);
-    if ((args->verb->bit & (VERB_SEARCH | VERB_REPORT)) && args->n_names > cli_has_query(args))
+    if ((args->verb->bit & (VERB_SEARCH | VERB_REPORT | VERB_DELETE | VERB_HEALTH)) &&
+        args->n_names > cli_has_query(args))
         store = args->names[0];
+    if (args->verb->bit == VERB_COLLECTION && args->n_names > 1)
+        store = args->names[1];
     return store && strncmp(store, "milvus://", 9) == 0;
+}
+
+/* What the file declares of the collection, where it is made by a run. */
+static int take_declared(struct cli_args *args, bool on_milvus)
+{
+    static const struct cli_setting metric = {"collections.index.metric_type", OPT_METRIC};
+    static const struct cli_setting index = {"collections.index.index_type", OPT_INDEX};
+    const mr_config_value *configured = mr_config_find(args->config, "store.collection");
+    const char *name = cli_text(args, OPT_COLLECTION);
+    struct cli_declared declared;
+    int rc = CLI_OK;
+
+    if (!name && configured)
+        name = configured->text;
+    if (!name)
+        name = on_milvus ? cli_settings_original(args, "milvus.collection_name") : "default";
+    if (!(args->verb->bit & VERB_INGEST) || !cli_declared_find(args, name, &declared))
+        return CLI_OK;
+    if (declared.metric)
+        rc = take(args, &metric, RANK_FILE, NULL, declared.metric);
+    /* the indexes that a file declares are those of Milvus; a local store searches exactly */
+    if (rc == CLI_OK && declared.index && on_milvus)
+        rc = take(args, &index, RANK_FILE, NULL, declared.index);
+    return rc;
 }
 
 int cli_settings_load(struct cli_args *args)
@@ -372,6 +400,8 @@ int cli_settings_load(struct cli_args *args)
         rc = take_all(args, originals, N_ORIGINALS, RANK_ENVIRONMENT);
     if (rc == CLI_OK && on_milvus)
         rc = take_all(args, milvus, N_MILVUS, RANK_ENVIRONMENT);
+    if (rc == CLI_OK)
+        rc = take_declared(args, on_milvus);
     if (rc == CLI_OK)
         rc = take_all(args, cli_settings, cli_n_settings, RANK_FILE);
     if (rc == CLI_OK)

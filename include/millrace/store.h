@@ -173,6 +173,7 @@ typedef struct mr_search_options {
     bool force_plan;         /**< search although the fingerprint differs; default false */
     const char *worker_path; /**< as in mr_pool_options */
     bool require_sandbox;    /**< as in mr_pool_options */
+    bool allow_private;      /**< as in mr_stream_options, for a picture at a URL; default false */
     mr_logger logger;
     unsigned char reserved[32];
 } mr_search_options;

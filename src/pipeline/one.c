@@ -4,10 +4,12 @@
 
 #include <string.h>
 
+#include "base/text.h"
 #include "fetch/fetch.h"
 
 #define SLAB_MIN (UINT64_C(8) << 20)
 #define SLAB_MAX (UINT64_C(256) << 20)
+#define SLAB_URL (UINT64_C(64) << 20)
 
 typedef struct once {
     const mr__one_options *options;
@@ -37,7 +39,9 @@ static mr_status slab_bytes(const mr__one_options *options, uint64_t *out, mr_er
     uint64_t size = options->n_bytes;
     mr__version version;
 
-    if (options->uri) {
+    if (options->uri && mr__text_has_scheme(options->uri)) {
+        size = SLAB_URL / 2 - 1; /* known when it has been fetched, not before */
+    } else if (options->uri) {
         mr_status status;
 
         memset(&version, 0, sizeof version);
@@ -94,6 +98,7 @@ mr_status mr__one_run(const mr__one_options *options, const mr_plan *plan,
     stream_options.fetch_threads = 1;
     stream_options.pool.workers = 1;
     stream_options.pool.worker_path = options->worker_path;
+    stream_options.allow_private = options->allow_private;
     stream_options.pool.require_sandbox = options->require_sandbox;
     stream_options.pool.logger = options->logger;
     status = slab_bytes(options, &stream_options.pool.slab_bytes, err);

@@ -13,6 +13,7 @@ typedef struct mr__one_options {
     int timeout_ms;          /* negative: none */
     const char *worker_path; /* as in mr_pool_options */
     bool require_sandbox;
+    bool allow_private; /* as in mr_stream_options */
     mr_logger logger;
 } mr__one_options;
 

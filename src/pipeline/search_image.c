@@ -61,6 +61,7 @@ mr_status mr_search_image(mr_store *store, const char *uri, const mr_search_opti
                                  .timeout_ms = -1,
                                  .worker_path = options->worker_path,
                                  .require_sandbox = options->require_sandbox,
+                                 .allow_private = options->allow_private,
                                  .logger = options->logger};
     mr_collection collection = {0};
     mr_plan *plan = NULL;
