@@ -18,7 +18,9 @@
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "embed/embed.h"
 #include "pipeline/run.h"
+#include "proc/named.h"
 #include "stream/fetching.h"
 
 void mr_pipeline_options_init(mr_pipeline_options *options)
@@ -129,6 +131,24 @@ static mr_status open_sink(mr_pipeline *p, const mr_pipeline_options *options, m
     return mr__sink_open(&sink, &p->sink, err);
 }
 
+/* Opens the stream, and tells the embedder where its batches will lie. */
+static mr_status open_stream(mr_pipeline *p, const mr_pipeline_options *options, mr_error *err)
+{
+    mr_stream_options stream = options->stream;
+    mr__slots_region slots;
+    mr__embed_region region;
+    mr_status status;
+
+    stream.pool.named_slots = p->choice.info.named_slots;
+    status = mr_stream_open(p->admitted, p->choice.plan, NULL, &stream, &p->stream, err);
+    if (status != MR_OK || !p->choice.embedder)
+        return status;
+    mr__pool_slots_region(mr_stream_pool(p->stream), &slots);
+    region = (mr__embed_region){
+        .key = slots.key, .why = slots.why, .base = slots.base, .bytes = slots.bytes};
+    return mr__embed_attach(p->choice.embedder, &region, err);
+}
+
 mr_status mr_pipeline_open(mr_source *source, const mr_pipeline_options *options, mr_pipeline **out,
                            mr_error *err)
 {
@@ -159,8 +179,7 @@ mr_status mr_pipeline_open(mr_source *source, const mr_pipeline_options *options
     if (status == MR_OK)
         status = open_sink(p, options, err);
     if (status == MR_OK)
-        status =
-            mr_stream_open(p->admitted, p->choice.plan, NULL, &options->stream, &p->stream, err);
+        status = open_stream(p, options, err);
     if (status == MR_OK)
         p->workers = (uint32_t)mr_pool_pids(mr_stream_pool(p->stream), NULL, 0);
     else

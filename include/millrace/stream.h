@@ -59,6 +59,10 @@ typedef struct mr_pool_options {
                             deadline is that of their sum. Default 0: 1 */
     bool worker_sandbox; /**< confine another program as far as an interpreter bears it:
                             SECURITY.md; default false; `require_sandbox` implies it */
+    bool named_slots;    /**< give the batch slots a name in /dev/shm, readable by this user only,
+                            where there is room: a server on this machine can then map them
+                            (mr_embedder_info.named_slots). It is removed when the pool is closed, and
+                            after a crash by the next such pool. Default false */
     unsigned char reserved[32];
 } mr_pool_options;
 

@@ -36,7 +36,7 @@ typedef struct mr__embed_ops {
      * never. */
     bool (*same)(const mr_embedder *embedder, const char *rest);
     /* For those whose info says `named_slots`: before the first run that may use it; it lasts until
-     * `close` at least. NULL: of no use. */
+     * the last one. NULL: of no use. */
     mr_status (*attach)(mr_embedder *embedder, const mr__embed_region *region, mr_error *err);
 } mr__embed_ops;
 

@@ -183,6 +183,8 @@ static mr_status triton_run(mr_embedder *embedder, const void *rows, size_t n, f
 
     if (!self->ready)
         return mr__error_set(err, MR_E_INVALID, "opened without a plan");
+    if (self->options.shm == MR__TRITON_SHM_REQUIRE && !mr__triton_client_shares(&self->client))
+        return mr__error_set(err, MR_E_INVALID, "shm=require: the rows are in no shared memory");
     j.n_parts = (n - 1) / self->fit.max_rows + 1;
     (void)pthread_mutex_init(&j.lock, NULL);
     mr__crew_run(&self->crew, j.n_parts, one_part, &j);

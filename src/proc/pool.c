@@ -65,6 +65,20 @@ static mr_status check_options(mr_pool_options *options, mr_error *err)
     return MR_OK;
 }
 
+/* The memory of the batches. Where a name is wanted and cannot be had it has none: whoever wanted
+ * it is told why, and may do without. */
+static mr_status open_slots(mr_pool *pool, uint64_t bytes, mr_error *err)
+{
+    mr_error why = {0};
+
+    if (pool->options.named_slots) {
+        if (mr__named_open(&pool->slots_name, &pool->slots_area, bytes, &why) == MR_OK)
+            return MR_OK;
+        (void)mr__text_copy(pool->slots_unnamed, sizeof pool->slots_unnamed, why.message);
+    }
+    return mr__area_open(&pool->slots_area, "millrace-slots", bytes, err);
+}
+
 static mr_status open_areas(mr_pool *pool, const mr__budget *budget, mr_error *err)
 {
     const size_t page = 4096;
@@ -75,7 +89,7 @@ static mr_status open_areas(mr_pool *pool, const mr__budget *budget, mr_error *e
     if (s == MR_OK)
         s = mr__area_seal_writes(&pool->slab_area, err);
     if (s == MR_OK)
-        s = mr__area_open(&pool->slots_area, "millrace-slots", budget->slots_bytes, err);
+        s = open_slots(pool, budget->slots_bytes, err);
     if (s == MR_OK)
         s = mr__extents_init(&pool->slab, budget->slab_bytes, MR__CACHE_LINE, 1 << 16, err);
     if (s == MR_OK)
@@ -170,6 +184,7 @@ mr_status mr__pool_open_with(const mr_pool_options *options, const mr__process_o
     pool->unit_items = unit_items;
     pool->epoll_fd = pool->event_fd = pool->kick_fd = pool->timer_fd = -1;
     pool->slab_area.fd = pool->slots_area.fd = pool->data_area.fd = -1;
+    pool->slots_name.lock_fd = -1;
     (void)pthread_mutex_init(&pool->lock, NULL);
     mr__cond_init(&pool->changed);
     mr__cond_init(&pool->slab_changed);
@@ -213,6 +228,7 @@ void mr_pool_close(mr_pool **handle)
     free(pool->workers);
     mr__program_close(pool);
     mr__area_close(&pool->slab_area);
+    mr__named_close(&pool->slots_name);
     mr__area_close(&pool->slots_area);
     mr__extents_fini(&pool->slab);
     mr__extents_fini(&pool->slots);
@@ -225,6 +241,14 @@ void mr_pool_close(mr_pool **handle)
     (void)pthread_mutex_destroy(&pool->lock);
     free(pool);
     *handle = NULL;
+}
+
+void mr__pool_slots_region(const mr_pool *pool, mr__slots_region *out)
+{
+    *out = (mr__slots_region){.key = pool->slots_name.key[0] ? pool->slots_name.key : NULL,
+                              .why = pool->slots_unnamed,
+                              .base = pool->slots_area.base,
+                              .bytes = pool->slots_area.bytes};
 }
 
 size_t mr_pool_pids(mr_pool *pool, int *pids, size_t max)

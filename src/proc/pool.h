@@ -16,6 +16,7 @@
 #include "millrace/stream.h"
 #include "proc/area.h"
 #include "proc/extents.h"
+#include "proc/named.h"
 #include "proc/process.h"
 #include "proc/task.h"
 #include "ring/unit.h"
@@ -95,6 +96,8 @@ struct mr_pool {
     uint64_t armed_ns; /* when the timer fires; 0: not set */
 
     mr__area slab_area, slots_area;
+    mr__named slots_name;    /* of the slots; its key is "" if they have none */
+    char slots_unnamed[256]; /* why they have none, though one was wanted */
     mr__extents slab, slots;
     uint64_t slots_reserved;       /* the slots up to here may be touched */
     uint64_t slots_wanted;         /* the slots up to here are to be reserved */

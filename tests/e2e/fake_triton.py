@@ -2,11 +2,13 @@
 """A server of the Open Inference Protocol over HTTP that fails as it is told: for what a real one cannot be made to do."""
 import http.server
 import json
+import mmap
 import socket
 import ssl
 import struct
 import subprocess
 import threading
+from pathlib import Path
 
 import numpy as np
 
@@ -64,10 +66,23 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         server = self.server
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        n = int(self.headers["Inference-Header-Content-Length"])
+        if self.path.startswith("/v2/systemsharedmemory/"):
+            self.region(body, *self.path.split("/")[-2:])
+            return
+        n = int(self.headers.get("Inference-Header-Content-Length", len(body)))
         request = json.loads(body[:n])
         tensor = request["inputs"][0]
-        rows = np.frombuffer(body[n:], TYPES[tensor["datatype"]]).reshape(tensor["shape"])
+        where = tensor["parameters"]
+        if "shared_memory_region" in where and where["shared_memory_region"] not in server.regions:
+            self.error("Unable to find shared memory region: 'x'", 404)
+            return
+        if "shared_memory_region" in where:
+            begin, size = where["shared_memory_offset"], where["shared_memory_byte_size"]
+            data = server.regions[where["shared_memory_region"]][begin:begin + size]
+            server.shared += 1
+        else:
+            data = body[n:]
+        rows = np.frombuffer(data, TYPES[tensor["datatype"]]).reshape(tensor["shape"])
         with server.lock:
             server.rows.append(len(rows))
             number = len(server.rows)
@@ -81,6 +96,24 @@ class Handler(http.server.BaseHTTPRequestHandler):
         finally:
             with server.lock:
                 server.inside -= 1
+
+    def region(self, body, name, verb):
+        """Registers as a real server does: it opens the object and maps what was said of it."""
+        server = self.server
+        server.verbs.append(verb)
+        if verb == "register":
+            server.keys.append(Path("/dev/shm" + json.loads(body)["key"]))
+        if server.no_shm:
+            self.error(server.no_shm, 501)
+        elif verb == "register" and len(server.verbs) <= server.taken:
+            self.error(f"shared memory region '{name}' already in manager", 400)
+        elif verb == "register":
+            with server.keys[-1].open("r+b") as file:
+                server.regions[name] = mmap.mmap(file.fileno(), json.loads(body)["byte_size"])
+            self.say(b"")
+        else:
+            del server.regions[name]
+            self.say(b"")
 
     def answer(self, out, header=None, tail=b"", **tensor):
         """`out` as it should be, or with other members of its tensor, bytes behind it, another length of its JSON."""
@@ -103,13 +136,16 @@ class Fake(http.server.ThreadingHTTPServer):
     block_on_close = False
 
     def __init__(self, shape=(3, 224, 224), dtype="FP32", out="FP32", **more):
-        """`more`: dim, max_batch, rows (-1: any number), fault, needs, tls (a folder of certificates)."""
+        """`more`: dim, max_batch, rows (-1: any number), fault, needs, tls (a folder of certificates), no_shm (why
+        it takes no shared memory), taken (names of regions that are refused at first)."""
         super().__init__(("127.0.0.1", 0), Handler)
-        more = {"dim": 16, "max_batch": 8, "rows": -1, "fault": None, "needs": None, "tls": None} | more
+        more = {"dim": 16, "max_batch": 8, "rows": -1, "fault": None, "needs": None, "tls": None, "no_shm": "",
+                "taken": 0} | more
         self.dim, self.max_batch, self.fault, self.needs = (more[k] for k in ("dim", "max_batch", "fault", "needs"))
         self.input = {"name": "in", "datatype": dtype, "shape": [more["rows"], *shape]}
         self.output = {"name": "out", "datatype": out, "shape": [more["rows"], self.dim]}
-        tls = more["tls"]
+        tls, self.no_shm, self.taken = more["tls"], more["no_shm"], more["taken"]
+        self.regions, self.verbs, self.keys, self.shared = {}, [], [], 0
         self.rows, self.lock, self.inside, self.most_inside = [], threading.Lock(), 0, 0
         self.stalled_client_left = False
         self.port = self.server_address[1]

@@ -332,6 +332,16 @@ mr_status mr__triton_client_share(mr__triton_client *c, const char *key, const v
     return status;
 }
 
+bool mr__triton_client_shares(mr__triton_client *c)
+{
+    bool shares;
+
+    pthread_mutex_lock(&c->region_lock);
+    shares = c->key[0] != '\0';
+    pthread_mutex_unlock(&c->region_lock);
+    return shares;
+}
+
 /* Where the server finds the data: in the region if it lies there. `name` takes its name. */
 static uint32_t place(mr__triton_client *c, mr__triton_infer *infer, char *name, size_t size)
 {

@@ -72,6 +72,9 @@ mr_status mr__triton_client_infer(mr__triton_client *client, mr__triton_infer *i
 mr_status mr__triton_client_share(mr__triton_client *client, const char *key, const void *base,
                                   size_t bytes, mr_error *err);
 
+/* Was memory given to mr__triton_client_share, and not refused? */
+bool mr__triton_client_shares(mr__triton_client *client);
+
 /* Is the server's address one of this machine's? */
 bool mr__triton_is_local(const mr__triton_options *options);
 
