@@ -16,4 +16,14 @@ static inline uint64_t mr__clock_ns(void)
     return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
 }
 
+/* For parts that are slow on purpose, to be measured: nothing else waits for time to pass. */
+static inline void mr__clock_sleep_ms(uint64_t ms)
+{
+    uint64_t at = mr__clock_ns() + ms * 1000000;
+    struct timespec ts = {.tv_sec = (time_t)(at / 1000000000), .tv_nsec = (long)(at % 1000000000)};
+
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) != 0)
+        ;
+}
+
 #endif

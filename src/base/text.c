@@ -218,3 +218,8 @@ bool mr__text_duration_ms(const char *text, uint64_t *out)
             return !__builtin_mul_overflow(*out, units[i].ms, out);
     return false;
 }
+
+bool mr__text_delay_ms(const char *text, uint64_t *out)
+{
+    return strncmp(text, "delay=", 6) == 0 && mr__text_duration_ms(text + 6, out) && *out <= 60000;
+}

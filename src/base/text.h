@@ -41,6 +41,9 @@ bool mr__text_size(const char *text, uint64_t *out);
 /* A time such as "10s", "250ms", "5m", "1h" in milliseconds; a bare number is seconds. */
 bool mr__text_duration_ms(const char *text, uint64_t *out);
 
+/* The pause of "delay=TIME", at most a minute: how parts for tests are made slow on purpose. */
+bool mr__text_delay_ms(const char *text, uint64_t *out);
+
 /* A decimal number without sign that uses the whole string. */
 bool mr__text_u64(const char *text, uint64_t *out);
 

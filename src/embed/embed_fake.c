@@ -2,11 +2,14 @@
 /*
  * "fake:DIM": a vector that depends on every byte of the row and on nothing else. For tests of
  * everything around an embedder: equal rows give equal vectors, any difference gives another one.
+ * "fake:DIM?delay=20ms" makes the same vectors, and each call takes so much longer: to measure what
+ * overlaps with it.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/size.h"
 #include "base/text.h"
 #include "embed/embed.h"
@@ -16,6 +19,7 @@ enum { DIM_MAX = 32768, FAKE_CONCURRENCY = 16 };
 typedef struct fake {
     mr_embedder base;
     size_t row_bytes; /* 0: opened for the facts only */
+    uint64_t delay_ms;
     char spec[24];
 } fake;
 
@@ -57,17 +61,32 @@ static size_t row_bytes_of(const mr__plan_spec *spec)
     return bytes;
 }
 
+/* "DIM" or "DIM?delay=TIME". */
+static bool parse(const char *rest, uint64_t *dim, uint64_t *delay_ms)
+{
+    size_t n = strcspn(rest, "?");
+    char digits[24];
+
+    *delay_ms = 0;
+    if (n >= sizeof digits || (rest[n] && !mr__text_delay_ms(rest + n + 1, delay_ms)))
+        return false;
+    memcpy(digits, rest, n);
+    digits[n] = '\0';
+    return mr__text_u64(digits, dim) && *dim >= 1 && *dim <= DIM_MAX;
+}
+
 static mr_status fake_open(const char *rest, const mr__plan_spec *spec,
                            const mr__embed_context *context, mr_embedder **out, mr_error *err)
 {
-    uint64_t dim;
+    uint64_t dim, delay_ms;
     fake *self;
 
     (void)context;
-    if (!mr__text_u64(rest, &dim) || dim < 1 || dim > DIM_MAX)
+    if (!parse(rest, &dim, &delay_ms))
         return mr__error_set(err, MR_E_INVALID,
-                             "embedder fake: \"%s\" is no dimension: fake:DIM with DIM 1..%d", rest,
-                             DIM_MAX);
+                             "embedder fake: \"%s\" is no dimension: fake:DIM with DIM 1..%d, or "
+                             "fake:DIM?delay=TIME",
+                             rest, DIM_MAX);
     if (spec && row_bytes_of(spec) == 0)
         return mr__error_set(err, MR_E_INVALID, "embedder fake: the plan's rows have no size");
     self = calloc(1, sizeof *self);
@@ -75,6 +94,7 @@ static mr_status fake_open(const char *rest, const mr__plan_spec *spec,
         return mr__error_no_memory(err, "embedder fake");
     (void)snprintf(self->spec, sizeof self->spec, "fake:%u", (unsigned)dim);
     self->row_bytes = spec ? row_bytes_of(spec) : 0;
+    self->delay_ms = delay_ms;
     self->base.ops = &mr__embed_fake;
     self->base.info = (mr_embedder_info){.spec = self->spec,
                                          .plan = "millrace/builtin",
@@ -92,6 +112,8 @@ static mr_status fake_run(mr_embedder *embedder, const void *rows, size_t n, flo
 
     if (self->row_bytes == 0)
         return mr__error_set(err, MR_E_INVALID, "opened without a plan");
+    if (self->delay_ms > 0)
+        mr__clock_sleep_ms(self->delay_ms);
     for (size_t i = 0; i < n; i++) {
         uint64_t state = digest((const uint8_t *)rows + i * self->row_bytes, self->row_bytes);
         for (uint32_t d = 0; d < dim; d++) {

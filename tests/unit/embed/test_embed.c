@@ -76,6 +76,15 @@ static void test_fake_dimensions(void **state)
     refused("fake:-4", MR_E_INVALID, "1..32768");
     refused("fake:4x", MR_E_INVALID, "1..32768");
     refused("fake:18446744073709551617", MR_E_INVALID, "1..32768");
+    refused("fake:4?", MR_E_INVALID, "fake:DIM?delay=TIME");
+    refused("fake:4?delay=", MR_E_INVALID, "fake:DIM?delay=TIME");
+    refused("fake:4?delay=61s", MR_E_INVALID, "fake:DIM?delay=TIME");
+    refused("fake:4?dim=5", MR_E_INVALID, "fake:DIM?delay=TIME");
+    /* a delay is no part of what a store remembers: the vectors are the same */
+    assert_int_equal(mr_embedder_open("fake:4?delay=20ms", NULL, NULL, &embedder, &err), MR_OK);
+    mr_embedder_info_get(embedder, &info);
+    assert_string_equal(info.spec, "fake:4");
+    mr_embedder_close(&embedder);
     assert_int_equal(mr_embedder_open("fake:0032768", NULL, NULL, &embedder, &err), MR_OK);
     mr_embedder_info_get(embedder, &info);
     assert_string_equal(info.spec, "fake:32768");

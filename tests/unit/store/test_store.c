@@ -32,6 +32,8 @@ static void test_registry(void **state)
     open_error("zzzzzz:x", MR_E_INVALID, "no such kind");
     open_error("milvus://localhost:19530", MR_E_UNSUPPORTED, "not in this build");
     open_error("null:x", MR_E_INVALID, "store null: ");
+    open_error("null:?delay=1h", MR_E_INVALID, "store null: ");
+    open_error("null:?pause=1ms", MR_E_INVALID, "?delay=TIME");
     open_error("", MR_E_INVALID, "no path");
     assert_ok(mr_store_open("null:", NULL, &store, &err), err);
     assert_false(mr__store_has_ledger(store));
