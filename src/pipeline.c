@@ -4,8 +4,8 @@
  * -> store and ledger.
  *
  *   feeder thread (of the stream)   mr__admit_next: what enters
- *   the caller's thread             mr_pipeline_run: batch -> vectors -> record
- *   store thread (mr__sink)         record -> rows and ledger entries, one commit a batch
+ *   the caller's thread and more    mr__embedding_run: batch -> vectors -> record
+ *   store threads (mr__sink)        records -> rows, then ledger entries in order
  *   meter thread                    progress, peak memory
  *
  * An item counts once its batch is acknowledged by the store, never before.
@@ -16,9 +16,9 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/failpoint.h"
 #include "base/log.h"
 #include "embed/embed.h"
+#include "pipeline/embedding.h"
 #include "pipeline/run.h"
 #include "proc/named.h"
 #include "stream/fetching.h"
@@ -42,7 +42,7 @@ static void on_committed(void *cookie, const mr__record *record, double seconds)
     mr__tally_committed(&p->tally, record, seconds);
 }
 
-/* The store is broken: nothing more needs to be decoded. */
+/* Embedder or store are broken: nothing more needs to be decoded. */
 static void on_failed(void *cookie)
 {
     mr_pipeline *p = cookie;
@@ -119,15 +119,31 @@ static mr_status open_admission(mr_pipeline *p, const mr_pipeline_options *optio
 
 static mr_status open_sink(mr_pipeline *p, const mr_pipeline_options *options, mr_error *err)
 {
+    const mr__width_facts facts = {
+        .dim = p->choice.info.dim,
+        .concurrency = p->choice.info.concurrency,
+        .worthwhile = p->choice.info.worthwhile,
+        .commits = p->store->concurrency,
+        .commit_rows = p->store->commit_rows,
+        .row_bytes = mr_plan_row_shape(p->choice.plan).bytes,
+    };
+    mr_status status = mr__width_plan(options, &facts, &p->width, err);
     mr__sink_options sink = {
         .store = p->store,
         .batch = options->stream.batch ? options->stream.batch : 32,
         .dim = p->choice.info.dim,
+        .unordered = options->stream.unordered,
         .committed = on_committed,
         .failed = on_failed,
         .cookie = p,
     };
 
+    if (status != MR_OK)
+        return status;
+    sink.records = p->width.records;
+    sink.threads = p->width.store_threads;
+    sink.commit_rows = p->width.commit_rows;
+    sink.bytes = p->width.bytes;
     return mr__sink_open(&sink, &p->sink, err);
 }
 
@@ -139,10 +155,15 @@ static mr_status open_stream(mr_pipeline *p, const mr_pipeline_options *options,
     mr__embed_region region;
     mr_status status;
 
+    stream.slots = p->width.slots;
+    stream.pool.held_bytes += p->width.bytes;
     stream.pool.named_slots = p->choice.info.named_slots;
     status = mr_stream_open(p->admitted, p->choice.plan, NULL, &stream, &p->stream, err);
-    if (status != MR_OK || !p->choice.embedder)
+    if (status != MR_OK)
         return status;
+    p->workers = (uint32_t)mr_pool_pids(mr_stream_pool(p->stream), NULL, 0);
+    if (!p->choice.embedder)
+        return MR_OK;
     mr__pool_slots_region(mr_stream_pool(p->stream), &slots);
     region = (mr__embed_region){
         .key = slots.key, .why = slots.why, .base = slots.base, .bytes = slots.bytes};
@@ -180,78 +201,52 @@ mr_status mr_pipeline_open(mr_source *source, const mr_pipeline_options *options
         status = open_sink(p, options, err);
     if (status == MR_OK)
         status = open_stream(p, options, err);
-    if (status == MR_OK)
-        p->workers = (uint32_t)mr_pool_pids(mr_stream_pool(p->stream), NULL, 0);
-    else
+    if (status != MR_OK)
         mr_pipeline_close(&p);
     *out = p;
     return status;
 }
 
-/* Counts the batch against the budget; a budget in items ends the source once it is spent. */
-static void judge(mr_pipeline *p, const mr_batch *batch)
+static void on_handed_out(void *cookie)
 {
-    uint32_t i;
+    mr_pipeline *p = cookie;
 
-    for (i = 0; i < batch->n_ok; i++)
-        mr__budget_note(&p->budget, false);
-    for (i = 0; i < batch->n_failed; i++)
-        mr__budget_note(&p->budget, batch->failures[i].code != MR_CODE_DUPLICATE_ID);
-    if (mr__budget_spent(&p->budget))
-        mr__admit_stop(&p->admit);
-}
-
-static mr_status embed(mr_pipeline *p, const mr_batch *batch, mr__record *record, float *ms,
-                       mr_error *err)
-{
-    uint64_t before = mr__clock_ns();
-    double seconds;
-
-    *ms = 0;
-    if (!p->choice.embedder || batch->n_ok == 0)
-        return MR_OK;
-    if (mr_embedder_run(p->choice.embedder, batch->data, batch->n_ok, record->vectors, err) !=
-        MR_OK)
-        return mr__error_wrap(err, "embed: batch %llu", (unsigned long long)batch->index);
-    seconds = (double)(mr__clock_ns() - before) / 1e9;
-    mr__tally_embedded(&p->tally, seconds);
-    *ms = (float)(seconds * 1e3 / batch->n_ok);
-    return MR_OK;
-}
-
-/* Takes the next batch and hands it to the store. The slot is given back as soon as its vectors
- * are made. */
-static mr_status next_batch(mr_pipeline *p, mr_error *err)
-{
-    mr__record_facts facts = {.fingerprint = mr_plan_fingerprint(p->choice.plan)};
-    mr__record *record = NULL;
-    mr_batch *batch = NULL;
-    mr_status status = mr__sink_get(p->sink, &record, err);
-
-    if (status == MR_OK)
-        status = mr_stream_next(p->stream, -1, &batch, err);
-    if (status != MR_OK)
-        goto done;
     if (p->first_batch_ms <= 0)
         p->first_batch_ms = mr__boot_ms() - p->process_start_ms;
-    mr__failpoint_die("pipeline.batch");
-    judge(p, batch);
-    status = embed(p, batch, record, &facts.ms_embed, err);
-    mr__failpoint_die("pipeline.embedded");
-    if (status == MR_OK)
-        status = mr__record_fill(record, batch, &facts, err);
-    if (status != MR_OK)
-        goto done;
-    if (record->held)
-        batch = NULL; /* the record's until it is committed */
-    mr_batch_release(&batch);
-    mr__sink_put(p->sink, record);
-    record = NULL;
-done:
-    mr_batch_release(&batch);
-    if (record)
-        mr__sink_give_back(p->sink, record);
-    return status;
+}
+
+/* Counts the batch against the budget; a budget in items ends the source once it is spent. */
+static void on_embedded(void *cookie, const mr__record *record, double seconds)
+{
+    mr_pipeline *p = cookie;
+    size_t i;
+
+    for (i = 0; i < record->n_entries; i++) {
+        const char *state = record->entries[i].state;
+        mr__budget_note(&p->budget,
+                        strcmp(state, "stored") != 0 && strcmp(state, "duplicate") != 0);
+    }
+    if (mr__budget_spent(&p->budget))
+        mr__admit_stop(&p->admit);
+    mr__tally_embedded(&p->tally, seconds);
+}
+
+static mr_status embed_all(mr_pipeline *p, mr_error *err)
+{
+    const mr__embedding_options options = {
+        .stream = p->stream,
+        .sink = p->sink,
+        .embedder = p->choice.embedder,
+        .dim = p->choice.info.dim,
+        .threads = p->width.embed_threads,
+        .fingerprint = mr_plan_fingerprint(p->choice.plan),
+        .handed_out = on_handed_out,
+        .embedded = on_embedded,
+        .failed = on_failed,
+        .cookie = p,
+    };
+
+    return mr__embedding_run(&options, err);
 }
 
 mr_status mr_pipeline_run(mr_pipeline *p, mr_summary *out, mr_error *err)
@@ -264,11 +259,7 @@ mr_status mr_pipeline_run(mr_pipeline *p, mr_summary *out, mr_error *err)
         return mr__error_set(err, MR_E_INVALID, "pipeline: it runs once");
     p->ran = true;
     mr__meter_start(p);
-    do
-        status = next_batch(p, err);
-    while (status == MR_OK);
-    if (status != MR_EOF)
-        mr__admit_stop(&p->admit);
+    status = embed_all(p, err);
 
     /* what was embedded before an error is still worth storing */
     drained = mr__sink_drain(p->sink, &stored);
@@ -276,7 +267,7 @@ mr_status mr_pipeline_run(mr_pipeline *p, mr_summary *out, mr_error *err)
         drained = mr__store_finish(p->store, &stored);
     mr__meter_stop(p);
     mr__run_summary(p, out);
-    if (status != MR_EOF)
+    if (status != MR_OK)
         return status;
     if (drained != MR_OK && err)
         *err = stored;

@@ -23,6 +23,7 @@ typedef struct mr_embedder_info {
                              must name one */
     uint32_t dim;         /**< length of a vector; 0: not known without a plan */
     uint32_t concurrency; /**< calls of mr_embedder_run that may run at once, at least 1 */
+    uint32_t worthwhile;  /**< of them, those that make it faster; 0: all */
     bool named_slots; /**< it can share the batch slots with a server on this machine, if they have
                          a name (mr_pool_options.named_slots) */
 } mr_embedder_info;
@@ -46,7 +47,8 @@ MR_API void mr_embedder_info_get(const mr_embedder *embedder, mr_embedder_info *
 
 /**
  * Embeds `n` rows (shape of the plan given at open) into `vectors`, float32 [n, dim],
- * L2-normalised. At most `info.concurrency` calls at once; may block.
+ * L2-normalised. At most `info.concurrency` calls at once; may block. MR_E_ITEM: these rows cannot
+ * be embedded, others may be. A vector that is not finite belongs to a row that cannot.
  */
 MR_API MR_MUST_CHECK mr_status mr_embedder_run(mr_embedder *embedder, const void *rows, size_t n,
                                                float *vectors, mr_error *err);

@@ -55,7 +55,15 @@ typedef struct mr_pipeline_options {
     void (*progress)(void *cookie,
                      const mr_progress *progress); /**< may be NULL; one thread at a time */
     void *progress_cookie;
-    unsigned char reserved[64];
+    /* Stages overlap, whatever these say; they trade waiting for memory. */
+    uint32_t embed_workers; /**< batches embedded at once, at most what the embedder allows, 1..64;
+                               default 0: as many as help */
+    uint32_t commit_rows;   /**< rows that one commit may gather from batches that wait anyway,
+                               1..1000000, never less than a batch; default 0: what the store likes */
+    uint32_t
+        queue_batches; /**< batches that may be embedded and not yet stored, fewer if
+                          memory_bytes is small; 1..1000000; default 0: what the store can use */
+    unsigned char reserved[52];
 } mr_pipeline_options;
 
 /** Fills in the defaults. The single source of them. */

@@ -63,7 +63,8 @@ typedef struct mr_pool_options {
                             where there is room: a server on this machine can then map them
                             (mr_embedder_info.named_slots). It is removed when the pool is closed, and
                             after a crash by the next such pool. Default false */
-    unsigned char reserved[32];
+    uint64_t held_bytes; /**< part of memory_bytes that the caller needs itself; default 0 */
+    unsigned char reserved[24];
 } mr_pool_options;
 
 /** Fills in the defaults. The single source of them. */

@@ -29,6 +29,9 @@ typedef struct mr__embed_ops {
     /* `rest`: what follows "name:" in the specification, "" if nothing. `spec` NULL: facts only. */
     mr_status (*open)(const char *rest, const mr__plan_spec *spec, const mr__embed_context *context,
                       mr_embedder **out, mr_error *err);
+    /* MR_E_ITEM: it looked at these rows and refuses them for good; a pipeline then gives them one
+     * by one, and what is refused again fails alone. Anything else, such as a server that does not
+     * answer, ends the run. */
     mr_status (*run)(mr_embedder *embedder, const void *rows, size_t n, float *vectors,
                      mr_error *err);
     void (*close)(mr_embedder *embedder);
@@ -60,7 +63,8 @@ bool mr__embed_same(const mr_embedder *embedder, const char *spec);
 /* Tells an embedder that wants it where the rows lie. */
 mr_status mr__embed_attach(mr_embedder *embedder, const mr__embed_region *region, mr_error *err);
 
-/* Divides each of `n` vectors of `dim` by its Euclidean length; a zero vector becomes e_0. */
+/* Divides each of `n` vectors of `dim` by its Euclidean length; a zero vector becomes e_0, one that
+ * is not finite has no finite component afterwards. */
 void mr__embed_normalise(float *vectors, size_t n, uint32_t dim);
 
 #endif

@@ -12,6 +12,11 @@ void mr__embed_normalise(float *vectors, size_t n, uint32_t dim)
         double sum = 0.0;
         for (uint32_t d = 0; d < dim; d++)
             sum += (double)v[d] * (double)v[d];
+        if (!isfinite(sum)) {
+            for (uint32_t d = 0; d < dim; d++)
+                v[d] = NAN;
+            continue;
+        }
         if (!(sum > 0.0)) {
             memset(v, 0, dim * sizeof *v);
             v[0] = 1.0F;

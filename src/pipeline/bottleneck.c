@@ -22,6 +22,8 @@ mr__occupancy mr__occupancy_since(const mr__occupancy *now, const mr__occupancy 
         .store = now->store - then->store,
         .fetchers = now->fetchers,
         .workers = now->workers,
+        .embedders = now->embedders,
+        .writers = now->writers,
     };
 }
 
@@ -34,8 +36,8 @@ const char *mr__bottleneck(const mr__occupancy *o)
     } stages[] = {{"source", o->source, 1},
                   {"fetch", o->fetch, o->fetchers},
                   {"decode", o->decode, o->workers},
-                  {"embed", o->embed, 1},
-                  {"store", o->store, 1}};
+                  {"embed", o->embed, o->embedders},
+                  {"store", o->store, o->writers}};
     const char *name = "";
     double highest = 0;
     size_t i;

@@ -11,7 +11,7 @@
 typedef struct mr__occupancy {
     double seconds;
     double source, fetch, decode, embed, store;
-    uint32_t fetchers, workers; /* how many share `fetch` and `decode` */
+    uint32_t fetchers, workers, embedders, writers; /* how many share it, of the last four */
 } mr__occupancy;
 
 /* The time between two moments: `now` - `then`, field by field. */

@@ -10,6 +10,9 @@
 /* Ids, keys, uris, metadata and messages of the largest batch stay far below this. */
 #define STRINGS_MAX ((size_t)1 << 30)
 
+/* Of one item: id, key and uri, which are mostly one path, and a little metadata. */
+#define STRINGS_USUAL 512
+
 static mr_status make_room(mr__record *record, size_t items, mr_error *err)
 {
     mr__row *rows;
@@ -29,12 +32,25 @@ static mr_status make_room(mr__record *record, size_t items, mr_error *err)
     return MR_OK;
 }
 
+uint64_t mr__record_bytes(uint32_t batch, uint32_t dim)
+{
+    return (uint64_t)batch *
+           (dim * sizeof(float) + sizeof(mr__row) + sizeof(mr_ledger_entry) + STRINGS_USUAL);
+}
+
+size_t mr__record_holds(const mr__record *record)
+{
+    size_t item = record->dim * sizeof(float) + sizeof(mr__row) + sizeof(mr_ledger_entry);
+
+    return record->strings.len + record->n_entries * item;
+}
+
 mr_status mr__record_init(mr__record *record, uint32_t batch, uint32_t dim, mr_error *err)
 {
     size_t floats;
     mr_status status;
 
-    *record = (mr__record){.dim = dim};
+    *record = (mr__record){.dim = dim, .keep = (size_t)batch * STRINGS_USUAL};
     mr__buf_init(&record->strings, STRINGS_MAX);
     status = make_room(record, batch, err);
     if (status == MR_OK && dim > 0) {
@@ -86,6 +102,25 @@ static const char *keep(mr__record *record, const char *text)
 
     (void)mr__buf_add(&record->strings, text ? text : "", text_bytes(text));
     return at;
+}
+
+/* Why a row was not embedded; NULL if it was. */
+static const char *refusal(const mr__record_facts *facts, uint32_t row)
+{
+    const mr__refusals *refused = facts->refused;
+
+    return refused && row < refused->room && refused->why[row][0] ? refused->why[row] : NULL;
+}
+
+static mr_item_result refused_result(const mr_item_result *r, const char *why)
+{
+    mr_item_result result = *r;
+
+    result.state = MR_ITEM_FAILED;
+    result.stage = MR_STAGE_EMBED;
+    result.code = MR_CODE_EMBED_FAILED;
+    result.message = why;
+    return result;
 }
 
 static const char *state_name(const mr_item_result *r)
@@ -141,6 +176,7 @@ static void add_all(mr__record *record, const mr_batch *batch, const mr__record_
 
     while (ok < batch->n_ok || failed < batch->n_failed) {
         const mr_item_result *r;
+        const char *why;
         const void *data;
 
         if (failed < batch->n_failed &&
@@ -149,6 +185,14 @@ static void add_all(mr__record *record, const mr_batch *batch, const mr__record_
             continue;
         }
         r = &batch->items[ok];
+        why = refusal(facts, ok);
+        if (why) {
+            const mr_item_result result = refused_result(r, why);
+
+            add_entry(record, &result, facts);
+            ok++;
+            continue;
+        }
         data = record->dim > 0
                    ? (const void *)(record->vectors + (size_t)ok * record->dim)
                    : (const void *)((const unsigned char *)batch->data + ok * batch->row_bytes);
@@ -161,7 +205,7 @@ static void add_all(mr__record *record, const mr_batch *batch, const mr__record_
 mr_status mr__record_fill(mr__record *record, mr_batch *batch, const mr__record_facts *facts,
                           mr_error *err)
 {
-    size_t bytes = 0;
+    size_t bytes = facts->refused ? (size_t)batch->n_ok * MR__WHY_SIZE : 0;
     mr_status status = make_room(record, (size_t)batch->n_ok + batch->n_failed, err);
 
     if (status != MR_OK)
@@ -181,6 +225,10 @@ void mr__record_clear(mr__record *record)
 {
     mr_batch_release(&record->held);
     mr__buf_reset(&record->strings);
+    if (record->strings.cap > 4 * record->keep) {
+        mr__buf_fini(&record->strings);
+        mr__buf_init(&record->strings, STRINGS_MAX);
+    }
     record->n_rows = 0;
     record->n_entries = 0;
 }

@@ -7,6 +7,8 @@
 #include "millrace/stream.h"
 #include "store/store.h"
 
+#define MR__WHY_SIZE 256
+
 typedef struct mr__record {
     float *vectors; /* [batch, dim]; NULL when rows are tensors */
     uint32_t dim;   /* 0: tensors */
@@ -15,17 +17,31 @@ typedef struct mr__record {
     mr_ledger_entry *entries;       /* in the order of the source */
     size_t n_rows, n_entries, room; /* `room` of both arrays */
     mr__buf strings;                /* what rows and entries point into */
+    size_t keep;                    /* bytes of strings that are kept for the next batch */
     uint64_t index;                 /* number of the batch */
 } mr__record;
 
-/* Room for batches of `batch` items. All memory is reused from batch to batch. */
+/* Bytes of a record with names and metadata of the usual length. */
+uint64_t mr__record_bytes(uint32_t batch, uint32_t dim);
+
+/* Bytes that it holds now. */
+size_t mr__record_holds(const mr__record *record);
+
+/* Room for batches of `batch` items. Memory of the usual size is reused from batch to batch. */
 mr_status mr__record_init(mr__record *record, uint32_t batch, uint32_t dim, mr_error *err);
 void mr__record_fini(mr__record *record);
 
+/* Which rows of a batch could not be embedded, and why: "" for those that were. */
+typedef struct mr__refusals {
+    char (*why)[MR__WHY_SIZE]; /* [room] */
+    size_t room;
+} mr__refusals;
+
 /* What the results of a batch need besides themselves. */
 typedef struct mr__record_facts {
-    const char *fingerprint; /* must outlive the commit */
-    float ms_embed;          /* of one row */
+    const char *fingerprint;     /* must outlive the commit */
+    float ms_embed;              /* of one row */
+    const mr__refusals *refused; /* rows that could not be embedded; NULL: none */
 } mr__record_facts;
 
 /*

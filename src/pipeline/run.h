@@ -14,6 +14,7 @@
 #include "pipeline/choice.h"
 #include "pipeline/sink.h"
 #include "pipeline/tally.h"
+#include "pipeline/width.h"
 
 /* The thread that looks at the run: progress five times, memory once a second. */
 typedef struct mr__meter {
@@ -28,10 +29,11 @@ struct mr_pipeline {
     mr_source *admitted; /* what of it enters the stream */
     mr_store *store;     /* facts for the feeder, commits for the store thread: both at once */
     mr__choice choice;
+    mr__width width;
     mr_stream *stream;
     mr__admit admit;
     mr__sink *sink;
-    mr__budget budget; /* of the thread that runs */
+    mr__budget budget; /* of whoever embeds, one at a time */
     mr__tally tally;
     mr__meter meter;
     atomic_bool interrupted;

@@ -25,6 +25,8 @@ mr__occupancy mr__run_occupancy(mr_pipeline *p)
         .store = counts.store_s,
         .fetchers = stream.fetch_threads,
         .workers = p->workers,
+        .embedders = p->width.embed_threads,
+        .writers = p->width.store_threads,
     };
 }
 

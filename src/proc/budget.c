@@ -42,6 +42,7 @@ mr_status mr__budget_plan(const mr_pool_options *options, mr__budget *out, mr_er
 {
     uint64_t memory = options->memory_bytes;
     uint64_t workers = options->workers * (MR__WORKER_BASE_BYTES + mr__budget_standing());
+    uint64_t host = UINT64_MAX;
 
     out->slab_bytes =
         options->slab_bytes ? options->slab_bytes : clamp(memory / 8, MIB(8), MIB(256));
@@ -52,17 +53,19 @@ mr_status mr__budget_plan(const mr_pool_options *options, mr__budget *out, mr_er
     else
         out->slots_bytes = options->worker_argv ? unknown_rows(memory, workers + out->slab_bytes)
                                                 : clamp(memory / 4, MIB(8), MIB(256));
-    if (__builtin_add_overflow(out->slab_bytes, out->slots_bytes, &out->fixed_bytes) ||
-        __builtin_add_overflow(out->fixed_bytes, MR__HOST_BASE_BYTES + workers, &out->fixed_bytes))
+    if (__builtin_add_overflow(MR__HOST_BASE_BYTES, options->held_bytes, &host) ||
+        __builtin_add_overflow(out->slab_bytes, out->slots_bytes, &out->fixed_bytes) ||
+        __builtin_add_overflow(out->fixed_bytes, host, &out->fixed_bytes) ||
+        __builtin_add_overflow(out->fixed_bytes, workers, &out->fixed_bytes))
         out->fixed_bytes = UINT64_MAX;
     if (out->fixed_bytes > memory || out->fixed_bytes == UINT64_MAX)
         return mr__error_set(
             err, MR_E_NO_MEMORY,
             "memory: %llu MiB are needed (host %llu, %u workers %llu, input slab %llu, batch "
             "slots %llu), %llu MiB are allowed; raise --memory, or lower --batch or --workers",
-            (unsigned long long)(out->fixed_bytes >> 20),
-            (unsigned long long)(MR__HOST_BASE_BYTES >> 20), options->workers,
-            (unsigned long long)(workers >> 20), (unsigned long long)(out->slab_bytes >> 20),
+            (unsigned long long)(out->fixed_bytes >> 20), (unsigned long long)(host >> 20),
+            options->workers, (unsigned long long)(workers >> 20),
+            (unsigned long long)(out->slab_bytes >> 20),
             (unsigned long long)(out->slots_bytes >> 20), (unsigned long long)(memory >> 20));
     out->grant_bytes = memory - out->fixed_bytes;
     return MR_OK;

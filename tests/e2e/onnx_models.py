@@ -91,6 +91,33 @@ def infinite(path):
     return graph.save(path, [("x", FLOAT, ["N", 3, SIDE, SIDE])], [("much", FLOAT, ["N", DIM])])
 
 
+def bright(graph, threshold):
+    """[N]: 1 where the mean of a row is over the threshold, else 0."""
+    graph.constant("threshold", np.float32(threshold))
+    mean = graph.add("ReduceMean", ["x"], "level", axes=[1, 2, 3], keepdims=0)
+    return graph.add("Cast", [graph.add("Greater", [mean, "threshold"], "over")], "bright", to=FLOAT)
+
+
+def infinite_if_bright(path, threshold):
+    """Divides by nought where the picture is bright."""
+    graph = Graph()
+    graph.constant("one", np.ones(1, np.float32))
+    graph.constant("last", np.array([1], np.int64))
+    divisor = graph.add("Sub", ["one", bright(graph, threshold)], "dark")
+    column = graph.add("Unsqueeze", [divisor, "last"], "column")
+    graph.add("Div", [body(graph, "x"), column], "quotient")
+    return graph.save(path, [("x", FLOAT, ["N", 3, SIDE, SIDE])], [("quotient", FLOAT, ["N", DIM])])
+
+
+def refuses_bright(path, threshold):
+    """Looks up a row of a table that is not there where the picture is bright."""
+    graph = Graph()
+    graph.constant("table", np.zeros((1, DIM), np.float32))
+    index = graph.add("Cast", [bright(graph, threshold)], "index", to=TensorProto.INT64)
+    graph.add("Add", [body(graph, "x"), graph.add("Gather", ["table", index], "looked")], "sum")
+    return graph.save(path, [("x", FLOAT, ["N", 3, SIDE, SIDE])], [("sum", FLOAT, ["N", DIM])])
+
+
 def reference(path, tensors, output=None, batch=None):
     """What the Python session of ONNX Runtime gives, `batch` rows at a time (the last filled up with noughts)."""
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])

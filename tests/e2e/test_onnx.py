@@ -207,10 +207,36 @@ def test_truncated_models_are_errors(work, tmp_path):
         refused(work, 3, f"onnx:{tmp_path}/cut.onnx", "cut.onnx")
 
 
-def test_vectors_that_are_not_finite(work):
+@pytest.mark.parametrize("make,says", [(models.infinite_if_bright, "not finite"),
+                                       (models.refuses_bright, "indices element out of data bounds")])
+def test_rows_that_cannot_be_embedded_fail_alone(work, tmp_path, make, says):
+    tensors = np.load(work / "small.npy")
+    level = tensors.mean(axis=(1, 2, 3))
+    dark = level <= np.median(level)
+    make(work / "some.onnx", np.median(level))
+    store = tmp_path / "s.mill"
+    done = run(work, "ingest", "photos", "--into", store, "--embed", "onnx:some.onnx", "--plan", "small.plan", "--json",
+               expect=1, env=ENV)
+    assert (done.json["ok"], done.json["failed"]) == (dark.sum(), (~dark).sum())
+    assert done.json["by_code"] == {"embed_failed": (~dark).sum()}
+    entries = [json.loads(line) for line in run(work, "report", store, "--json").lines]
+    assert [entry["state"] == "stored" for entry in entries] == dark.tolist()
+    for entry in entries:
+        if entry["state"] != "stored":
+            assert (entry["state"], entry["stage"], entry["code"]) == ("failed", "embed", "embed_failed")
+            assert says in entry["message"]
+    run(work, "embed", "photos", "--out", "some.npy", "--embed", "onnx:some.onnx", "--plan", "small.plan",
+        "--error-budget", "none", env=ENV)
+    same(np.load(work / "some.npy"), models.reference(work / "any.onnx", tensors)[dark])
+
+
+def test_a_model_that_refuses_everything(work):
+    """Each vector is infinite: each item says so. An empty picture is refused: the model is to blame."""
     done = run(work, "embed", "photos", "--out", "inf.npy", "--embed", "onnx:infinite.onnx", "--plan", "small.plan",
-               expect=3, env=ENV)
-    assert "not finite" in done.stderr
+               "--json", expect=1, env=ENV)
+    assert done.json["by_code"] == {"embed_failed": done.json["items"]} and np.load(work / "inf.npy").shape == (0, models.DIM)
+    models.refuses_bright(work / "none.onnx", -1e9)
+    refused(work, 3, "onnx:none.onnx", "indices element out of data bounds")
 
 
 def test_no_runtime(work, tmp_path):
@@ -271,7 +297,8 @@ def test_calls_at_once_in_one_process(work, model):
     """The library inside this Python: as many calls at a time as the embedder allows, over and over."""
     class Info(ctypes.Structure):
         _fields_ = [("spec", ctypes.c_char_p), ("plan", ctypes.c_char_p), ("dim", ctypes.c_uint32),
-                    ("concurrency", ctypes.c_uint32)]
+                    ("concurrency", ctypes.c_uint32), ("worthwhile", ctypes.c_uint32),
+                    ("named_slots", ctypes.c_bool)]
 
     lib = ctypes.CDLL(str(Path(os.environ["MILLRACE_BUILD_DIR"]) / "libmillrace.so"))
     plan, embedder, info = ctypes.c_void_p(), ctypes.c_void_p(), Info()

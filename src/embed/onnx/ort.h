@@ -20,6 +20,9 @@ enum { MR__ORT_API = 17 }; /* the API level asked for; equals the minor version 
 /* Element types and kinds, as the C API numbers them. */
 enum { MR__ORT_FLOAT = 1, MR__ORT_UINT8 = 2, MR__ORT_FLOAT16 = 10, MR__ORT_BFLOAT16 = 16 };
 
+/* Error codes, as the C API numbers them. */
+enum { MR__ORT_INVALID_ARGUMENT = 2 };
+
 typedef struct mr__ort_status mr__ort_status;
 typedef struct mr__ort_env mr__ort_env;
 typedef struct mr__ort_session mr__ort_session;

@@ -109,10 +109,17 @@ static mr_status run(mr__onnx_session *self, const void *rows, size_t n, mr__ort
     status = wrap(self, &shape, data, bytes, &input, err);
     if (status == MR_OK) {
         const mr__ort_value *inputs[] = {input};
-        status = mr__ort_check(
-            &self->ort,
-            self->ort.api.run(self->session, NULL, input_names, inputs, 1, output_names, 1, out),
-            "run", err);
+        mr__ort_status *answer =
+            self->ort.api.run(self->session, NULL, input_names, inputs, 1, output_names, 1, out);
+        /* an operator that does not take what the rows lead to, such as an index out of range */
+        bool refused = answer && self->ort.api.get_error_code(answer) == MR__ORT_INVALID_ARGUMENT;
+
+        status = mr__ort_check(&self->ort, answer, "run", err);
+        if (refused) {
+            status = MR_E_ITEM;
+            if (err)
+                err->status = status;
+        }
     }
     if (input)
         self->ort.api.release_value(input);
@@ -300,6 +307,11 @@ static mr_status try_once(mr__onnx_session *self, mr_error *err)
     if (!rows)
         return mr__error_no_memory(err, "batch");
     status = run(self, rows, n, &value, err);
+    if (status == MR_E_ITEM) {
+        status = MR_E_ENV; /* here no row is to blame */
+        if (err)
+            err->status = status;
+    }
     if (status == MR_OK)
         status = look(self, value, &self->output, err);
     if (status == MR_OK)

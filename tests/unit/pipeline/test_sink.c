@@ -73,8 +73,12 @@ static void on_failed(void *cookie)
 static fixture *begin(uint64_t fail_at)
 {
     fixture *f = calloc(1, sizeof *f);
-    mr__sink_options options = {
-        .batch = 4, .dim = DIM, .committed = on_committed, .failed = on_failed};
+    mr__sink_options options = {.batch = 4,
+                                .dim = DIM,
+                                .records = 3,
+                                .threads = 1,
+                                .committed = on_committed,
+                                .failed = on_failed};
 
     assert_non_null(f);
     f->book.base = (mr_store){.ops = &notebook_ops, .spec = f->book.spec};
