@@ -157,6 +157,12 @@ static uint64_t number_of(const struct cli_args *args, const struct effective *e
         return e->pipeline.refresh;
     case OPT_FORCE_PLAN:
         return e->pipeline.force_plan;
+    case OPT_EMBED_WORKERS:
+        return e->pipeline.embed_workers;
+    case OPT_COMMIT_ROWS:
+        return e->pipeline.commit_rows;
+    case OPT_QUEUE:
+        return e->pipeline.queue_batches;
     case OPT_ITEM_TIMEOUT:
         return stream->pool.item_timeout_ms;
     case OPT_MAX_PIXELS:

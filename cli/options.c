@@ -130,6 +130,16 @@ const struct cli_option cli_options[OPT_COUNT] = {
                     UINT64_C(1) << 50, "budget for host and workers together (default: 512M)"},
     [OPT_UNORDERED] = {"unordered", 0, KIND_FLAG, GROUP_SPEED, RUNS, NULL, NULL, 0, 0,
                        "deliver batches as they complete, not in the order of the source"},
+    [OPT_EMBED_WORKERS] = {"embed-workers", 0, KIND_AUTO, GROUP_SPEED, VERB_INGEST | VERB_EMBED,
+                           "N|auto", NULL, 1, 64,
+                           "batches embedded at once (default: auto, as many as help)"},
+    [OPT_COMMIT_ROWS] = {"commit-rows", 0, KIND_AUTO, GROUP_SPEED, VERB_INGEST, "N|auto", NULL, 1,
+                         1000000,
+                         "rows that one commit may gather from batches that wait (default: auto, "
+                         "what the store likes)"},
+    [OPT_QUEUE] = {"queue", 0, KIND_AUTO, GROUP_SPEED, VERB_INGEST | VERB_EMBED, "N|auto", NULL, 1,
+                   1000000,
+                   "batches that may wait to be stored, as far as memory goes (default: auto)"},
     [OPT_FETCH_THREADS] = {"fetch-threads", 0, KIND_AUTO, GROUP_SPEED, WORKING, "N|auto", NULL, 1,
                            64, "files or URLs read at once (default: auto, 2 files or 32 URLs)"},
 

@@ -94,6 +94,9 @@ void cli_pipeline_options(const struct cli_args *args, const struct cli_run *run
     out->index = cli_given(args, OPT_INDEX) ? cli_text(args, OPT_INDEX) : out->index;
     if (cli_given(args, OPT_METRIC))
         out->metric = (mr_metric)cli_number(args, OPT_METRIC, MR_METRIC_IP);
+    out->embed_workers = (uint32_t)cli_number(args, OPT_EMBED_WORKERS, out->embed_workers);
+    out->commit_rows = (uint32_t)cli_number(args, OPT_COMMIT_ROWS, out->commit_rows);
+    out->queue_batches = (uint32_t)cli_number(args, OPT_QUEUE, out->queue_batches);
     out->ledger = cli_text(args, OPT_LEDGER);
     out->force_plan = cli_given(args, OPT_FORCE_PLAN);
     out->refresh = (mr_refresh)cli_number(args, OPT_REFRESH, out->refresh);

@@ -36,8 +36,11 @@ const struct cli_setting cli_settings[] = {
     {"store.metric", OPT_METRIC},
     {"store.ledger", OPT_LEDGER},
     {"store.refresh", OPT_REFRESH},
+    {"store.commit_rows", OPT_COMMIT_ROWS},
+    {"store.queue", OPT_QUEUE},
     {"embed.embedder", OPT_EMBEDDER},
     {"embed.onnxruntime", OPT_ONNXRUNTIME},
+    {"embed.workers", OPT_EMBED_WORKERS},
     {"plan.name", OPT_PLAN},
     {"plan.force", OPT_FORCE_PLAN},
     {"limits.error_budget", OPT_ERROR_BUDGET},
@@ -58,6 +61,13 @@ static const struct cli_setting originals[] = {
     {"log_level", OPT_LOG_LEVEL},
 };
 
+/* the same, of how far the stages run ahead */
+static const struct cli_setting stages[] = {
+    {"async_pipeline.embedding_workers", OPT_EMBED_WORKERS},
+    {"async_pipeline.insert_batch_size", OPT_COMMIT_ROWS},
+    {"async_pipeline.queue_maxsize", OPT_QUEUE},
+};
+
 /* the same, of a store that is Milvus */
 static const struct cli_setting milvus[] = {
     {"milvus.collection_name", OPT_COLLECTION},
@@ -67,6 +77,7 @@ static const struct cli_setting milvus[] = {
 
 enum {
     N_ORIGINALS = sizeof originals / sizeof originals[0],
+    N_STAGES = sizeof stages / sizeof stages[0],
     N_MILVUS = sizeof milvus / sizeof milvus[0]
 };
 
@@ -406,6 +417,10 @@ int cli_settings_load(struct cli_args *args)
         rc = take_all(args, cli_settings, cli_n_settings, RANK_FILE);
     if (rc == CLI_OK)
         rc = take_all(args, originals, N_ORIGINALS, RANK_FILE);
+    if (rc == CLI_OK)
+        rc = take_all(args, stages, N_STAGES, RANK_FILE);
+    if (rc == CLI_OK && has(args, "async_pipeline", RANK_FILE))
+        rc = take_defaults(args, stages, N_STAGES);
     if (rc == CLI_OK && has(args, "preprocess", RANK_FILE))
         rc = take_defaults(args, originals, N_ORIGINALS);
     if (rc == CLI_OK && on_milvus && args->made_store)

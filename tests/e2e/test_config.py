@@ -162,6 +162,18 @@ def test_what_beats_what(tmp_path):
     assert printed(tmp_path, "--config", other, MILLRACE_CONFIG=config)["workers.batch"] == "5"
 
 
+def test_how_far_stages_run_ahead(tmp_path):
+    """The original's section, with its defaults where it is there; its own options beat it."""
+    names = ("embed.workers", "store.commit_rows", "store.queue")
+    assert [printed(tmp_path)[name] for name in names] == ["auto"] * 3
+    only = write(tmp_path, "preprocess:\n  batch_size: 9\n")
+    assert [printed(tmp_path, "--config", only)[name] for name in names] == ["auto"] * 3
+    section = write(tmp_path, "async_pipeline:\n  embedding_workers: 3\n", "b.yaml")
+    assert [printed(tmp_path, "--config", section)[name] for name in names] == ["3", "100", "100"]
+    values = printed(tmp_path, "--config", section, "--embed-workers", "2", "--queue", "auto", MILLRACE_COMMIT_ROWS="7")
+    assert [values[name] for name in names] == ["2", "7", "auto"]
+
+
 def test_the_original_environment(tmp_path):
     config = write(tmp_path, "store:\n  location: a.mill\n  collection: c\nembed: {embedder: builtin}\nlog: {level: debug}\n")
     values = printed(tmp_path, "--config", config)
