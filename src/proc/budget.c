@@ -51,8 +51,10 @@ mr_status mr__budget_plan(const mr_pool_options *options, mr__budget *out, mr_er
     if (options->slots_bytes)
         out->slots_bytes = options->slots_bytes;
     else
-        out->slots_bytes = options->worker_argv ? unknown_rows(memory, workers + out->slab_bytes)
-                                                : clamp(memory / 4, MIB(8), MIB(256));
+        out->slots_bytes = options->worker_argv
+                               ? unknown_rows(memory, workers + out->slab_bytes +
+                                                          clamp(options->held_bytes, 0, memory))
+                               : clamp(memory / 4, MIB(8), MIB(256));
     if (__builtin_add_overflow(MR__HOST_BASE_BYTES, options->held_bytes, &host) ||
         __builtin_add_overflow(out->slab_bytes, out->slots_bytes, &out->fixed_bytes) ||
         __builtin_add_overflow(out->fixed_bytes, host, &out->fixed_bytes) ||
