@@ -11,9 +11,5 @@ mr_status mr__beside_describe(mr_store *ledger, const char *collection, const ch
 /* The id under which the item is stored so far, if it is another one; else "". */
 mr_status mr__beside_moved(mr_store *ledger, const mr_ledger_entry *entry, char *old, size_t size,
                            mr_error *err);
-/* Forgets a collection; one row and its item. What is not there is no error. */
-mr_status mr__beside_erase(mr_store *ledger, const char *collection, mr_error *err);
-mr_status mr__beside_forget(mr_store *ledger, const char *collection, const char *id,
-                            mr_error *err);
 
 #endif

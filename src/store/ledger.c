@@ -121,7 +121,7 @@ static mr_status check_owner(mr_store *store, const char *collection, const char
     mr__log(&store->logger, MR_LOG_WARN, "store",
             "collection %s is not the one that %s knows: its ledger begins anew", collection,
             store->ledger_file);
-    return mr__beside_erase(store->ledger, collection, err);
+    return mr__local_drop(store->ledger, collection, err);
 }
 
 mr_status mr__ledger_begin(mr_store *store, const mr__collection_spec *spec, mr_error *err)
@@ -197,30 +197,43 @@ static mr_status open_to_forget(mr_store *store, bool *there, mr_error *err)
     return mr__ledger_open(store, err);
 }
 
+/* What was never there is forgotten already. */
+static mr_status forgotten(mr_status status, const mr_error *why, mr_error *err)
+{
+    if (status == MR_OK || status == MR_E_NOT_FOUND)
+        return MR_OK;
+    if (err)
+        *err = *why;
+    return told(status, err);
+}
+
 mr_status mr__ledger_forget(mr_store *store, const char *collection, mr_error *err)
 {
+    mr_error why = {0};
     bool there;
     mr_status status = open_to_forget(store, &there, err);
 
-    if (status == MR_OK && there)
-        status = told(mr__beside_erase(store->ledger, collection, err), err);
-    return status;
+    if (status != MR_OK || !there)
+        return status;
+    return forgotten(mr__local_drop(store->ledger, collection, &why), &why, err);
 }
 
 mr_status mr__ledger_forget_ids(mr_store *store, const char *collection, const char *const *ids,
                                 size_t n_ids, mr_error *err)
 {
+    mr_error why = {0};
+    uint64_t rows;
     bool there;
     mr_status status = open_to_forget(store, &there, err);
-    size_t i;
 
-    for (i = 0; status == MR_OK && there && i < n_ids; i++)
-        status = told(mr__beside_forget(store->ledger, collection, ids[i], err), err);
-    return status;
+    if (status != MR_OK || !there)
+        return status;
+    status = mr__local_remove(store->ledger, collection, ids, n_ids, &rows, &why);
+    return forgotten(status, &why, err);
 }
 
 typedef struct forgetting {
-    mr_store *ledger;
+    mr_store *store;
     const char *collection;
 } forgetting;
 
@@ -228,19 +241,19 @@ static mr_status forget_one(void *cookie, const char *id, mr_error *err)
 {
     const forgetting *f = cookie;
 
-    return told(mr__beside_forget(f->ledger, f->collection, id, err), err);
+    return mr__ledger_forget_ids(f->store, f->collection, &id, 1, err);
 }
 
 mr_status mr__ledger_forget_where(mr_store *store, const char *collection, const char *filter,
                                   mr_error *err)
 {
+    forgetting f = {.store = store, .collection = collection};
     bool there;
     mr_status status = open_to_forget(store, &there, err);
-    forgetting f = {.ledger = store->ledger, .collection = collection};
 
     if (status != MR_OK || !there)
         return status;
     if (store->ops->select)
         return store->ops->select(store, collection, filter, forget_one, &f, err);
-    return told(mr__beside_erase(store->ledger, collection, err), err);
+    return mr__ledger_forget(store, collection, err);
 }
