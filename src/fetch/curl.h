@@ -34,9 +34,8 @@
     X(multi_setopt)                                                                                \
     X(multi_add_handle)                                                                            \
     X(multi_remove_handle)                                                                         \
-    X(multi_perform)                                                                               \
-    X(multi_poll)                                                                                  \
-    X(multi_wakeup)                                                                                \
+    X(multi_socket_action)                                                                         \
+    X(multi_assign)                                                                                \
     X(multi_info_read)                                                                             \
     X(slist_append)                                                                                \
     X(slist_free_all)

@@ -116,9 +116,8 @@ static void http_close(mr__fetch *fetch)
 
     if (t->state == MR__TRANSFER_HELD)
         mr__engine_run(t, MR__COMMAND_CANCEL);
-    mr__engine_easy_back(t->engine, t->easy);
-    (void)pthread_cond_destroy(&t->changed);
-    mr__buf_fini(&t->small);
+    mr__engine_unequip(t);
+    (void)sem_destroy(&t->back);
     free(self->url);
     free(self);
 }
@@ -141,12 +140,11 @@ static mr_status http_new(mr__fetch_context *context, const char *url, http **ou
         return mr__error_no_memory(err, "fetch");
     self->base.ops = &mr__fetch_http;
     self->transfer.engine = engine;
-    (void)pthread_cond_init(&self->transfer.changed, NULL);
-    mr__buf_init(&self->transfer.small, MR__FETCH_SMALL_BYTES);
+    (void)sem_init(&self->transfer.back, 0, 0);
     self->transfer.deadline_ns = mr__clock_ns() + engine->options.timeout_ms * MS;
     self->url = strdup(url);
     self->transfer.url = self->url;
-    if (!self->url) {
+    if (!self->url || !mr__engine_equip(&self->transfer)) {
         http_close(&self->base);
         return mr__error_no_memory(err, "fetch");
     }

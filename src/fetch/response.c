@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One request, and what is done with its answer as it arrives. The callbacks run on the engine
- * thread, inside curl_multi_perform. */
+ * thread, inside curl_multi_socket_action. */
 #include <netinet/in.h>
 #include <string.h>
 #include <strings.h>
@@ -127,10 +127,8 @@ static size_t on_header(char *line, size_t one, size_t n, void *cookie)
 static size_t hold(mr__transfer *t)
 {
     t->held_ns = mr__clock_ns();
-    pthread_mutex_lock(&t->engine->lock);
     t->state = MR__TRANSFER_HELD;
-    (void)pthread_cond_signal(&t->changed);
-    pthread_mutex_unlock(&t->engine->lock);
+    (void)sem_post(&t->back);
     return CURL_WRITEFUNC_PAUSE;
 }
 
@@ -234,12 +232,7 @@ bool mr__transfer_prepare(mr__transfer *t)
     bool ok;
 
     forget_answer(t);
-    if (t->easy)
-        c->easy_reset(t->easy);
-    else
-        t->easy = mr__engine_easy(t->engine);
-    if (!t->easy)
-        return false;
+    c->easy_reset(t->easy);
     ok = set_bounds(t);
     ok &= c->easy_setopt(t->easy, CURLOPT_URL, t->url) == CURLE_OK;
     ok &= c->easy_setopt(t->easy, CURLOPT_NOBODY, t->head_only ? 1L : 0L) == CURLE_OK;

@@ -9,14 +9,16 @@
  *   mr__engine_run: RESUME ────────────────▶  RUNNING: bytes go to `dst`
  *   DONE: judges it, perhaps starts again ◀─  over: the body is whole, or `result` says why not
  *
- * A transfer is the engine's while it is RUNNING and its caller's otherwise. So what is allocated
- * here is bounded by the number of callers, and a body that is larger waits in the kernel and in
- * its server until its caller has memory for it. While it is held no deadline counts.
+ * A transfer is the engine's while it is RUNNING and its caller's otherwise: commands go to the
+ * engine over a list without a lock, and a semaphore of the transfer brings it back. So what is
+ * allocated here is bounded by the number of callers, and a body that is larger waits in the kernel
+ * and in its server until its caller has memory for it. While it is held no deadline counts.
  */
 #ifndef MR_FETCH_TRANSFER_H
 #define MR_FETCH_TRANSFER_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 
 #include "base/buf.h"
@@ -26,7 +28,7 @@
 #define MR__HTTP_REDIRECTS   5
 #define MR__HTTP_HEADERS_MAX ((size_t)64 << 10) /* of one answer, all together */
 #define MR__HTTP_IGNORED_MAX ((size_t)64 << 10) /* of an error page, to keep its connection */
-#define MR__HTTP_IDLE_MAX    64                 /* easy handles that are kept */
+#define MR__HTTP_IDLE_MAX    64                 /* easy handles that are kept, and buffers */
 
 typedef enum mr__transfer_state {
     MR__TRANSFER_DONE = 0,
@@ -72,8 +74,8 @@ typedef struct mr__answer {
 typedef struct mr__transfer {
     mr__engine *engine;
     struct mr__transfer *next_command, *next_running;
-    pthread_cond_t changed;
-    mr__transfer_state state;     /* under the engine's lock, and the next one */
+    sem_t back;                   /* raised when it is its caller's again */
+    mr__transfer_state state;     /* written by whose it is, before that changes */
     mr__transfer_command command; /* the last one given */
     CURL *easy;
 
@@ -92,6 +94,12 @@ typedef struct mr__transfer {
     uint64_t deadline_ns, started_ns, last_ns, held_ns;
 } mr__transfer;
 
+/* What one transfer leaves to the next: making them anew costs more than all the rest. */
+typedef struct mr__kept {
+    CURL *easy;
+    mr__buf small;
+} mr__kept;
+
 struct mr__engine {
     mr__fetch_options options;
     const atomic_bool *interrupted;
@@ -99,13 +107,16 @@ struct mr__engine {
     CURLM *multi;
     struct curl_slist *headers;
     pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t stopped; /* broadcast once, when `interrupted` was seen */
-    mr__transfer *commands; /* under the lock, and the rest */
-    CURL *idle[MR__HTTP_IDLE_MAX];
-    size_t n_idle;
-    bool closing, runs;
-    mr__transfer *running; /* the engine thread's */
+    bool runs;
+    int epoll, doorbell;              /* the doorbell is an eventfd, watched by the epoll */
+    _Atomic(mr__transfer *) commands; /* the latest first */
+    atomic_bool closing, asleep;      /* asleep: rings are needed */
+    pthread_mutex_t lock;             /* for the three that follow */
+    pthread_cond_t stopped;           /* broadcast when `interrupted` was seen */
+    mr__kept kept[MR__HTTP_IDLE_MAX];
+    size_t n_kept;
+    mr__transfer *running; /* the engine thread's, and the next one */
+    uint64_t timer_ns;     /* when libcurl wants to be called; 0: it does not */
 };
 
 /* engine.c */
@@ -121,8 +132,9 @@ void mr__engine_run(mr__transfer *transfer, mr__transfer_command command);
 /* Waits, for a retry. False when interrupted. */
 bool mr__engine_pause(mr__engine *engine, uint32_t ms);
 
-CURL *mr__engine_easy(mr__engine *engine); /* NULL: out of memory */
-void mr__engine_easy_back(mr__engine *engine, CURL *easy);
+/* Gives the transfer its easy handle and `small`; false when out of memory. */
+bool mr__engine_equip(mr__transfer *transfer);
+void mr__engine_unequip(mr__transfer *transfer);
 
 /* response.c: the request, and what is done with the answer as it arrives. */
 bool mr__transfer_prepare(mr__transfer *transfer);

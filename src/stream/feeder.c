@@ -81,8 +81,9 @@ static void take_bytes(mr__entry *entry, const mr_item *item)
     mr__fetcher_submit(entry);
 }
 
-/* False at the end: the stream stops, or, with the error, cannot go on. */
-static bool take(mr_stream *stream, const mr_item *item, mr_error *err)
+/* False at the end: the stream stops, or, with the error, cannot go on. `to_fetch`: a fetcher is to
+ * be woken, once the lock is free: who wakes up under it only waits again. */
+static bool take(mr_stream *stream, const mr_item *item, bool *to_fetch, mr_error *err)
 {
     mr__entry *entry = mr__batch_entry_new(stream);
 
@@ -102,7 +103,7 @@ static bool take(mr_stream *stream, const mr_item *item, mr_error *err)
         return false;
     } else {
         mr__task_push(&stream->to_fetch, &entry->task);
-        (void)pthread_cond_signal(&stream->fetch);
+        *to_fetch = true;
     }
     return true;
 }
@@ -126,17 +127,20 @@ void *mr__feeder_main(void *arg)
 
     for (;;) {
         uint64_t from = mr__clock_ns();
-        bool goes_on;
+        bool goes_on, to_fetch = false;
 
         memset(&item, 0, sizeof item);
         s = mr_source_next(stream->source, &item, &err);
         mr__pool_lock(stream->pool);
         stream->stats.source_wait_s += (double)(mr__clock_ns() - from) * 1e-9;
         err.status = s;
-        goes_on = s == MR_OK && !stream->stopping && !stream->closing && take(stream, &item, &err);
+        goes_on = s == MR_OK && !stream->stopping && !stream->closing &&
+                  take(stream, &item, &to_fetch, &err);
         if (!goes_on)
             end(stream, err.status, &err);
         mr__pool_unlock(stream->pool);
+        if (to_fetch)
+            (void)pthread_cond_signal(&stream->fetch);
         if (!goes_on)
             return NULL;
     }
