@@ -25,6 +25,7 @@ help:
 	@echo 'make test-servers the tests with a real Triton and a real Milvus, which it installs in build/servers'
 	@echo 'make check        format, lint, clang-tidy, clang build, sanitizers, fuzz smoke'
 	@echo 'make bench        the numbers of the README, on this machine'
+	@echo 'make bench-python the Python package against the C stream and a Pillow pool: bench/results/python.json'
 	@echo 'make soak         memory of long runs and of large pictures, minutes: bench/results/memory-*.json'
 	@echo 'make fuzz T=60    every fuzz target for T seconds'
 	@echo 'make deps         only install (apt) what build, test and demo need; DEPS=skip turns it off'
@@ -97,6 +98,11 @@ bench: deps-demo build venv
 	@ninja -C build bench-programs
 	@$(PYTHON) bench/make_sets.py --root build/bench/sets
 	@$(PYTHON) bench/run.py --sets build/bench/sets
+
+bench-python: deps-wheel build package
+	@ninja -C build bench-programs
+	@$(PYTHON) bench/make_sets.py --root build/bench/sets
+	@$(PYTHON) bench/python.py
 
 soak: deps-demo build venv
 	@$(PYTHON) bench/memory.py

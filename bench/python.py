@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The Python package against the C stream and a Pillow pool: `make bench-python`.
+
+For each set of photographs, interleaved and in turns of changing order, so that a noisy machine is noisy for all:
+
+    c           bench/stream.c: a loop over mr_stream_next
+    folder      millrace.Stream over the folder, a numpy view of every batch
+    paths       the same over a list of paths, walked by Python
+    generator   the same over a generator of dicts with metadata
+    pillow      a pool of processes with Pillow and numpy (bench/pillow_pool.py)
+
+Ratios are medians over the turns; with every figure they go to bench/results/python.json.
+"""
+import argparse
+import json
+import os
+import statistics
+import sys
+from pathlib import Path
+
+from run import PLAN, ROOT, machine, run_json
+
+BENCH = ROOT / "bench"
+STREAMS = ("folder", "paths", "generator")
+
+
+def commands(arguments, folder):
+    """name -> command line."""
+    loop = [arguments.build / "bench" / "stream-loop", arguments.workers, PLAN, folder]
+    python = {kind: [sys.executable, BENCH / "python_stream.py", kind, arguments.workers, PLAN, folder]
+              for kind in STREAMS}
+    return {"c": loop, **python, "pillow": [sys.executable, BENCH / "pillow_pool.py", arguments.workers, folder]}
+
+
+def measure(arguments, folder):
+    """All figures of one set."""
+    rates = {}
+    items = sum(1 for entry in os.scandir(folder) if not entry.name.startswith("."))
+    todo = commands(arguments, folder)
+    for turn in range(arguments.rounds):
+        for name in sorted(todo, reverse=turn % 2 == 1):
+            if name == "pillow" and turn >= max(1, arguments.rounds // 2):
+                continue
+            said = run_json(todo[name])
+            if said["items"] != items or said.get("copied_bytes"):
+                raise SystemExit(f"{name}: {said}, {items} items were expected and no copy")
+            rates.setdefault(name, []).append(said["items_per_s"])
+    median = {name: statistics.median(values) for name, values in rates.items()}
+    of_c = {kind: round(statistics.median(a / b for a, b in zip(rates[kind], rates["c"])), 3) for kind in STREAMS}
+    return {"items": items, "median": median, "of_c": of_c,
+            "folder_to_pillow": round(median["folder"] / median["pillow"], 2), "all": rates}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sets", type=Path, default=ROOT / "build/bench/sets")
+    parser.add_argument("--build", type=Path, default=ROOT / "build")
+    parser.add_argument("--site", type=Path, default=ROOT / "build/site")
+    parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--only", action="append", choices=("small", "web", "phone"))
+    parser.add_argument("--out", type=Path, default=BENCH / "results/python.json")
+    arguments = parser.parse_args()
+    os.environ["PYTHONPATH"] = str(arguments.site)
+    os.environ["MILLRACE_WORKER"] = str(arguments.site / "millrace/millrace-worker")  # the same one for all
+    result = {"command": "make bench-python", "machine": machine(), "python": sys.version.split()[0],
+              "workers": arguments.workers, "plan": PLAN, "rounds": arguments.rounds, "sets": {}}
+    for name in arguments.only or ("small", "web"):
+        result["sets"][name] = measure(arguments, arguments.sets / name)
+        print(name, json.dumps({k: v for k, v in result["sets"][name].items() if k != "all"}), flush=True)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(json.dumps(result, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
