@@ -16,7 +16,7 @@ grpc='libgrpc-dev libprotobuf-c-dev protobuf-c-compiler'
 photos='mate-backgrounds plasma-workspace-wallpapers'
 # The pinned Pillow needs Python 3.11; where the system's python3 is older, 3.11 stands beside it.
 if [ -x /usr/bin/python3 ] && ! /usr/bin/python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
-    python='python3.11 python3.11-venv python3.11-dev'
+    python='python3.11 python3.11-venv python3.11-dev python3-dev'
 else
     python='python3 python3-venv python3-dev'
 fi
