@@ -16,7 +16,8 @@ def run(name, *arguments):
     library = name.split("_")[0]
     if library in ("torch", "jax") and not importlib.util.find_spec(library):
         pytest.skip(f"{library} is not installed")
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([os.environ["MILLRACE_SITE"], os.environ.get("PYTHONPATH", "")])}
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(
+        filter(None, [os.environ["MILLRACE_SITE"], os.environ.get("PYTHONPATH")]))}
     done = subprocess.run([sys.executable, str(EXAMPLES / name), *map(str, arguments)], env=env, text=True,
                           stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
