@@ -299,6 +299,11 @@ mr_pool *mr_stream_pool(mr_stream *stream)
     return stream->pool;
 }
 
+void mr_stream_adopt_pool(mr_stream *stream)
+{
+    stream->owns_pool = true;
+}
+
 /* Ends the threads, then waits until no worker touches the stream's memory any more. */
 static void halt(mr_stream *stream)
 {

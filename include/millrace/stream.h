@@ -245,6 +245,10 @@ MR_API void mr_stream_stats_get(mr_stream *stream, mr_stream_stats *out);
 /** The pool that the stream runs on (its own, or the one given). */
 MR_API mr_pool *mr_stream_pool(mr_stream *stream);
 
+/** The pool that was given becomes the stream's own: it ends with the stream. No other stream may
+ * use it. */
+MR_API void mr_stream_adopt_pool(mr_stream *stream);
+
 /** Ends the stream at once and sets `*stream` to NULL. Batches must have been released. */
 MR_API void mr_stream_close(mr_stream **stream);
 

@@ -4,7 +4,8 @@
 An item may be
     a path (str or os.PathLike) or a URL      named as the command names it
     bytes, bytearray, memoryview              an encoded picture; its id is "item-N"
-    a mapping or an object                    `uri` or `bytes`, and `id`, `metadata`
+    an array [H,W] or [H,W,C], C 1..4         pixels, 0..255; its id is "item-N"
+    a mapping or an object                    `uri`, `bytes` or `array`, and `id`, `metadata`
 """
 import difflib
 import json
@@ -13,7 +14,7 @@ import re
 import threading
 from collections.abc import Mapping
 
-NAMES = ("id", "uri", "bytes", "metadata")
+NAMES = ("id", "uri", "bytes", "metadata", "array")
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 UNTIDY = re.compile(r"^\./|//|/\./|/\.?$")
 
@@ -72,15 +73,39 @@ def fields_of(item):
     return [getattr(item, name, None) for name in NAMES]
 
 
+def is_array(item):
+    """numpy's, or what numpy can read: of jax, torch, PIL."""
+    return hasattr(item, "__array_interface__") or hasattr(item, "__array__")
+
+
+def pixels_of(array):
+    """(bytes, (height, width, channels, is_float), code, message): uint8 as it is, other numbers as float32."""
+    import numpy
+    array = numpy.asarray(array)
+    if array.ndim == 2:
+        array = array[:, :, None]
+    if array.ndim != 3 or not 1 <= array.shape[2] <= 4 or not all(1 <= side <= 65535 for side in array.shape):
+        return None, None, "bad_dimensions", f"an array {list(array.shape)}: [H,W] or [H,W,C] with C 1 to 4 is wanted"
+    if array.dtype.kind not in "biuf":
+        return None, None, "unsupported_variant", f"an array of {array.dtype}: numbers are wanted"
+    if array.dtype.kind in "iu" and array.dtype.itemsize > 1 and 0 <= array.min() and array.max() <= 255:
+        array = array.astype(numpy.uint8)
+    if array.dtype != numpy.uint8:
+        array = array.astype(numpy.float32)
+    return numpy.ascontiguousarray(array), (*array.shape, array.dtype == numpy.float32), None, None
+
+
 def described(item, number):
     """The arguments of Feed.put for one item."""
     if isinstance(item, (str, os.PathLike)):
-        return (*named(item), None, None, None, None)
+        return (*named(item), None, None, None, None, None)
     if isinstance(item, (bytes, bytearray, memoryview)):
-        return None, None, f"item-{number}", None, item, None, None
-    name, place, data, metadata = fields_of(item)
-    if place is None and data is None:
-        raise TypeError(f"item {number}: a path, bytes, or something with uri or bytes is wanted, "
+        return None, None, f"item-{number}", None, item, None, None, None
+    if is_array(item):
+        item = {"array": item}
+    name, place, data, metadata, array = fields_of(item)
+    if place is None and data is None and array is None:
+        raise TypeError(f"item {number}: a path, bytes, an array, or something with uri, bytes or array is wanted, "
                         f"not {type(item).__name__}")
     locator, uri, own = named(place) if place is not None else (None, None, f"item-{number}")
     if name is None:
@@ -89,12 +114,14 @@ def described(item, number):
         name = str(int(name))
     elif not isinstance(name, str):
         raise TypeError(f"item {number}: id: a text is wanted, not {type(name).__name__}")
-    code = message = None
+    code = message = pixels = None
+    if array is not None:
+        data, pixels, code, message = pixels_of(array)
     try:
         metadata = metadata_of(metadata)
     except (TypeError, ValueError, RecursionError) as error:
         metadata, code, message = None, "bad_metadata", f"the metadata is no JSON: {error}"
-    return locator, uri, name, metadata, data, code, message
+    return locator, uri, name, metadata, data, code, message, pixels
 
 
 def run(feed, iterator):

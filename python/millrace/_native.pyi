@@ -15,7 +15,11 @@ class _WithUri(Protocol):
 class _WithBytes(Protocol):
     bytes: Any
 
-_Item: TypeAlias = _Path | Buffer | Mapping[str, Any] | _WithUri | _WithBytes
+class _WithArray(Protocol):
+    def __array__(self) -> Any: ...
+
+_Item: TypeAlias = _Path | Buffer | Mapping[str, Any] | _WithUri | _WithBytes | _WithArray
+_Preprocess: TypeAlias = Callable[..., Any] | type | object
 _Inputs: TypeAlias = _Path | Source | Iterable[_Item]
 
 __version__: str
@@ -51,6 +55,7 @@ class Item(tuple[Any, ...]):
     stage: str | None
     code: str | None
     message: str
+    detail: str
     format: str
     width: int
     height: int
@@ -249,6 +254,14 @@ class Pool:
         item_timeout_ms: int = 10000,
         require_sandbox: bool = False,
         worker_path: _Path | None = None,
+        preprocess: _Preprocess | None = None,
+        preprocess_kwargs: Mapping[str, Any] | None = None,
+        preprocess_input: Literal["pixels", "bytes"] = "pixels",
+        output_shape: Iterable[int] | int | None = None,
+        output_dtype: Literal["float32", "uint8", "float16", "bfloat16"] | None = None,
+        unit_items: int = 0,
+        worker_start_ms: int = 0,
+        worker_sandbox: bool = False,
     ) -> Self: ...
     def close(self) -> None: ...
     def stats(self) -> PoolStats: ...
@@ -264,7 +277,7 @@ class Stream(Iterator[Batch]):
     def __new__(
         cls,
         inputs: _Inputs,
-        plan: Plan | str,
+        plan: Plan | str | None = None,
         *,
         pool: Pool | None = None,
         batch: int = 32,
@@ -284,6 +297,14 @@ class Stream(Iterator[Batch]):
         item_timeout_ms: int = 10000,
         require_sandbox: bool = False,
         worker_path: _Path | None = None,
+        preprocess: _Preprocess | None = None,
+        preprocess_kwargs: Mapping[str, Any] | None = None,
+        preprocess_input: Literal["pixels", "bytes"] = "pixels",
+        output_shape: Iterable[int] | int | None = None,
+        output_dtype: Literal["float32", "uint8", "float16", "bfloat16"] | None = None,
+        unit_items: int = 0,
+        worker_start_ms: int = 0,
+        worker_sandbox: bool = False,
     ) -> Self: ...
     def __iter__(self) -> Self: ...
     def __next__(self) -> Batch: ...
@@ -294,7 +315,7 @@ class Stream(Iterator[Batch]):
     def pool_stats(self) -> PoolStats: ...
     def pids(self) -> list[int]: ...
     @property
-    def plan(self) -> Plan: ...
+    def plan(self) -> Plan | None: ...
     @property
     def closed(self) -> bool: ...
     def __enter__(self) -> Self: ...
@@ -317,7 +338,7 @@ class Batch:
     @property
     def failures(self) -> list[Item]: ...
     @property
-    def shape(self) -> tuple[int, int, int, int]: ...
+    def shape(self) -> tuple[int, ...]: ...
     @property
     def dtype(self) -> Literal["float32", "uint8", "float16", "bfloat16"]: ...
     @property
@@ -469,6 +490,23 @@ class Feed:
         data: Buffer | None,
         code: str | None,
         message: str | None,
+        pixels: tuple[int, int, int, bool] | None,
         /,
     ) -> bool: ...
     def end(self, error: BaseException | None, /) -> None: ...
+
+@final
+class Pixels:
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+
+@final
+class Job:
+    input: Pixels | bytes
+    def done(self, row: Buffer, /) -> None: ...
+    def fail(self, message: str, detail: str, /) -> None: ...
+
+class Worker:
+    def __new__(cls) -> Self: ...
+    def data(self) -> bytes: ...
+    def refuse(self, message: str, /) -> None: ...
+    def serve(self, shape: tuple[int, ...], dtype: str, callback: Callable[[list[Job]], None], encoded: bool, /) -> None: ...

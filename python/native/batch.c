@@ -27,16 +27,32 @@ static Py_ssize_t item_size(mr_dtype dtype)
 static void set_shape(mrpy_batch *self)
 {
     const mr_batch *b = self->batch;
-    bool nchw = b->shape.layout == MR_LAYOUT_NCHW;
     int k;
 
+    self->ndim = 1 + (int)b->dims.n;
     self->shape[0] = (Py_ssize_t)b->n_ok;
-    self->shape[1] = (Py_ssize_t)(nchw ? b->shape.channels : b->shape.height);
-    self->shape[2] = (Py_ssize_t)(nchw ? b->shape.height : b->shape.width);
-    self->shape[3] = (Py_ssize_t)(nchw ? b->shape.width : b->shape.channels);
-    self->strides[3] = item_size(b->shape.dtype);
-    for (k = 3; k > 0; k--)
+    for (k = 1; k < self->ndim; k++)
+        self->shape[k] = (Py_ssize_t)b->dims.dims[k - 1];
+    self->itemsize = item_size(b->dims.dtype);
+    self->strides[self->ndim - 1] = self->itemsize;
+    for (k = self->ndim - 1; k > 0; k--)
         self->strides[k - 1] = self->strides[k] * self->shape[k];
+}
+
+/* The shape as a tuple. */
+static PyObject *shape_tuple(const mrpy_batch *self)
+{
+    PyObject *tuple = PyTuple_New(self->ndim);
+    int k;
+
+    for (k = 0; tuple && k < self->ndim; k++) {
+        PyObject *side = PyLong_FromSsize_t(self->shape[k]);
+        if (side)
+            PyTuple_SET_ITEM(tuple, k, side);
+        else
+            Py_CLEAR(tuple);
+    }
+    return tuple;
 }
 
 PyObject *mrpy_batch_new(mrpy_state *state, PyObject *stream, mr_batch **batch)
@@ -106,9 +122,9 @@ static int batch_getbuffer(mrpy_batch *self, Py_buffer *view, int flags)
                           self->shape[0] * self->strides[0], 1, PyBUF_SIMPLE) < 0)
         return -1;
     if ((flags & PyBUF_ND) == PyBUF_ND) {
-        view->ndim = 4;
+        view->ndim = self->ndim;
         view->shape = self->shape;
-        view->itemsize = self->strides[3];
+        view->itemsize = self->itemsize;
     }
     if ((flags & PyBUF_STRIDES) == PyBUF_STRIDES)
         view->strides = self->strides;
@@ -127,7 +143,9 @@ static void batch_releasebuffer(mrpy_batch *self, Py_buffer *view)
 /* numpy.bfloat16 is the package ml_dtypes'. */
 static PyObject *array_of_bfloat16(mrpy_batch *self, PyObject *numpy)
 {
-    PyObject *types = PyImport_ImportModule("ml_dtypes"), *dtype = NULL, *flat = NULL, *array;
+    PyObject *types = PyImport_ImportModule("ml_dtypes"), *dtype = NULL, *flat = NULL,
+             *array = NULL;
+    PyObject *shape;
 
     if (types)
         dtype = PyObject_GetAttrString(types, "bfloat16");
@@ -138,8 +156,10 @@ static PyObject *array_of_bfloat16(mrpy_batch *self, PyObject *numpy)
     Py_XDECREF(dtype);
     if (!flat)
         return NULL;
-    array = PyObject_CallMethod(flat, "reshape", "(nnnn)", self->shape[0], self->shape[1],
-                                self->shape[2], self->shape[3]);
+    shape = shape_tuple(self);
+    if (shape)
+        array = PyObject_CallMethod(flat, "reshape", "(O)", shape);
+    Py_XDECREF(shape);
     Py_DECREF(flat);
     return array;
 }
@@ -255,7 +275,7 @@ static PyObject *get_failures(mrpy_batch *self, void *unused)
 static PyObject *get_shape(mrpy_batch *self, void *unused)
 {
     (void)unused;
-    return Py_BuildValue("(nnnn)", self->shape[0], self->shape[1], self->shape[2], self->shape[3]);
+    return shape_tuple(self);
 }
 
 static PyObject *get_dtype(mrpy_batch *self, void *unused)
@@ -321,11 +341,17 @@ static PyObject *batch_exit(mrpy_batch *self, PyObject *args)
 
 static PyObject *batch_repr(mrpy_batch *self)
 {
+    char sides[MR_DIMS_MAX * 12 + 1] = "";
+    size_t used = 0;
+    int k;
+
     if (!self->batch)
         return PyUnicode_FromString("<millrace.Batch released>");
-    return PyUnicode_FromFormat("<millrace.Batch %llu [%zd,%zd,%zd,%zd] %s, %u failed>",
-                                (unsigned long long)self->batch->index, self->shape[0],
-                                self->shape[1], self->shape[2], self->shape[3],
+    for (k = 1; k < self->ndim; k++)
+        used += (size_t)PyOS_snprintf(sides + used, sizeof sides - used, ",%u",
+                                      (unsigned)self->shape[k]);
+    return PyUnicode_FromFormat("<millrace.Batch %llu [%zd%s] %s, %u failed>",
+                                (unsigned long long)self->batch->index, self->shape[0], sides,
                                 dtype_name(self->batch->shape.dtype), self->batch->n_failed);
 }
 
@@ -354,7 +380,8 @@ static PyGetSetDef getset[] = {
     {"items", (getter)get_items, NULL, "All facts of the rows, list of Item.", NULL},
     {"failures", (getter)get_failures, NULL,
      "What failed on the way, in the order of the inputs, list of Item.", NULL},
-    {"shape", (getter)get_shape, NULL, "(N, C, H, W) or (N, H, W, C), by the plan.", NULL},
+    {"shape", (getter)get_shape, NULL,
+     "(N, C, H, W) or (N, H, W, C), by the plan; or (N, ...), as `preprocess` makes rows.", NULL},
     {"dtype", (getter)get_dtype, NULL, "\"float32\", \"uint8\", \"float16\" or \"bfloat16\".",
      NULL},
     {"index", (getter)get_index, NULL, "Number of the batch in its stream, from 0.", NULL},

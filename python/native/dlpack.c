@@ -45,7 +45,7 @@ struct dl_versioned {
 typedef struct export
 {
     mrpy_batch *batch;
-    int64_t shape[4], strides[4];
+    int64_t shape[1 + MR_DIMS_MAX], strides[1 + MR_DIMS_MAX];
     dl_managed plain;
     dl_versioned versioned;
 }
@@ -95,15 +95,15 @@ static void fill_tensor(export *e, dl_tensor *t)
     mr_dtype dtype = self->batch->shape.dtype;
     int k;
 
-    for (k = 0; k < 4; k++) {
+    for (k = 0; k < self->ndim; k++) {
         e->shape[k] = self->shape[k];
-        e->strides[k] = self->strides[k] / self->strides[3];
+        e->strides[k] = self->strides[k] / self->itemsize;
     }
-    *t =
-        (dl_tensor){.data = self->batch->data, .ndim = 4, .shape = e->shape, .strides = e->strides};
+    *t = (dl_tensor){
+        .data = self->batch->data, .ndim = self->ndim, .shape = e->shape, .strides = e->strides};
     t->device.type = DL_CPU;
     t->dtype.code = dtype == MR_DTYPE_U8 ? DL_UINT : dtype == MR_DTYPE_BF16 ? DL_BFLOAT : DL_FLOAT;
-    t->dtype.bits = (uint8_t)(self->strides[3] * 8);
+    t->dtype.bits = (uint8_t)(self->itemsize * 8);
     t->dtype.lanes = 1;
 }
 

@@ -145,7 +145,24 @@ static int cell_rejection(cell *c, PyObject *code, PyObject *message)
 }
 
 /* put's arguments, in their order */
-enum { A_LOCATOR = 0, A_URI, A_ID, A_METADATA, A_BYTES, A_CODE, A_MESSAGE, N_ARGS };
+enum { A_LOCATOR = 0, A_URI, A_ID, A_METADATA, A_BYTES, A_CODE, A_MESSAGE, A_PIXELS, N_ARGS };
+
+/* (height, width, channels, is it float32) of an array; the library judges them. */
+static int cell_pixels(cell *c, PyObject *pixels)
+{
+    unsigned int height, width, channels;
+    int floats;
+
+    if (pixels == Py_None)
+        return 0;
+    if (!PyArg_ParseTuple(pixels, "IIIp:pixels", &height, &width, &channels, &floats))
+        return -1;
+    c->item.pixels = (mr_pixels){.height = height,
+                                 .width = width,
+                                 .channels = channels,
+                                 .dtype = floats ? MR_DTYPE_F32 : MR_DTYPE_U8};
+    return 0;
+}
 
 static int cell_fill(cell *c, PyObject *const *args)
 {
@@ -162,7 +179,7 @@ static int cell_fill(cell *c, PyObject *const *args)
     c->has_bytes = true;
     c->item.bytes = c->bytes.len > 0 ? c->bytes.buf : "";
     c->item.n_bytes = (size_t)c->bytes.len;
-    return 0;
+    return cell_pixels(c, args[A_PIXELS]);
 }
 
 static bool has_room(const feed *self)
@@ -201,7 +218,7 @@ static PyObject *feed_put(feed *self, PyObject *const *args, Py_ssize_t n)
     bool go;
 
     if (n != N_ARGS) {
-        PyErr_SetString(PyExc_TypeError, "put: seven arguments");
+        PyErr_SetString(PyExc_TypeError, "put: eight arguments");
         return NULL;
     }
     if (cell_fill(&next, args) < 0) {
@@ -316,7 +333,7 @@ PyObject *mrpy_feed_error(PyObject *object)
 
 static PyMethodDef methods[] = {
     {"put", (PyCFunction)(void (*)(void))feed_put, METH_FASTCALL,
-     "put(locator, uri, id, metadata, data, code, message)\n--\n\n"
+     "put(locator, uri, id, metadata, data, code, message, pixels)\n--\n\n"
      "Hands one item over; waits for room. False: nobody wants any more."},
     {"end", (PyCFunction)feed_end, METH_O,
      "end(error)\n--\n\nNothing more comes; `error` is None or why."},

@@ -102,6 +102,9 @@ static int module_exec(PyObject *module)
         mrpy_type_add(module, &mrpy_pool_spec, &state->pool) < 0 ||
         mrpy_type_add(module, &mrpy_stream_spec, &state->stream) < 0 ||
         mrpy_type_add(module, &mrpy_batch_spec, &state->batch) < 0 ||
+        mrpy_type_add(module, &mrpy_pixels_spec, &state->pixels) < 0 ||
+        mrpy_type_add(module, &mrpy_job_spec, &state->job) < 0 ||
+        mrpy_type_add(module, &mrpy_worker_spec, &state->worker) < 0 ||
         mrpy_type_add(module, &mrpy_pipeline_spec, &state->pipeline) < 0 ||
         mrpy_type_add(module, &mrpy_store_spec, &state->store) < 0 ||
         mrpy_type_add(module, &mrpy_config_spec, &state->config) < 0)
@@ -127,6 +130,9 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->pipeline);
     Py_VISIT(state->store);
     Py_VISIT(state->config);
+    Py_VISIT(state->pixels);
+    Py_VISIT(state->job);
+    Py_VISIT(state->worker);
     Py_VISIT(state->json_loads);
     Py_VISIT(state->get_logger);
     Py_VISIT(state->live);
@@ -151,6 +157,9 @@ static int module_clear(PyObject *module)
     Py_CLEAR(state->pipeline);
     Py_CLEAR(state->store);
     Py_CLEAR(state->config);
+    Py_CLEAR(state->pixels);
+    Py_CLEAR(state->job);
+    Py_CLEAR(state->worker);
     Py_CLEAR(state->json_loads);
     Py_CLEAR(state->get_logger);
     Py_CLEAR(state->live);

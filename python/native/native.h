@@ -67,6 +67,7 @@ typedef struct mrpy_state {
     PyObject *errors[MRPY_N_ERRORS];
     PyTypeObject *records[MRPY_N_RECORDS];
     PyTypeObject *plan, *source, *feed, *pool, *stream, *batch, *pipeline, *store, *config;
+    PyTypeObject *pixels, *job, *worker;
     PyObject *json_loads;   /* json.loads */
     PyObject *get_logger;   /* logging.getLogger */
     PyObject *live;         /* weak set of what an exit has to close */
@@ -191,9 +192,23 @@ mr_pool *mrpy_pool_get(mrpy_state *state, PyObject *pool);
 void mrpy_pool_put(PyObject *pool);
 /* Says what its threads have left to be said. */
 void mrpy_pool_log_drain(PyObject *pool);
+/* Does it run a program of the user's? */
+bool mrpy_pool_runs_program(PyObject *pool);
 /* Figures and process ids of any pool, while nobody closes it. */
 PyObject *mrpy_pool_figures(mrpy_state *state, mr_pool *pool);
 PyObject *mrpy_pool_workers(mr_pool *pool);
+
+/* program.c: the arguments that name a preprocessor of the user's own */
+extern const mrpy_field mrpy_program_names[];
+/* Takes them out of `left`, into options that are good as long as `keep`. After the pool's fields.
+ */
+int mrpy_program_take(PyObject *left, mr_pool_options *options, PyObject *keep);
+/* Opens a pool, and waits until its program has said what its rows are; NULL with an exception. */
+mr_pool *mrpy_program_pool(mrpy_state *state, const mr_pool_options *options);
+int mrpy_program_wait(mrpy_state *state, mr_pool *pool);
+
+/* worker.c */
+extern PyType_Spec mrpy_pixels_spec, mrpy_job_spec, mrpy_worker_spec;
 
 /* stream.c */
 typedef struct mrpy_stream {
@@ -253,7 +268,8 @@ typedef struct mrpy_batch {
     PyObject *stream;
     mr_batch *batch;    /* NULL: released */
     Py_ssize_t exports; /* live views */
-    Py_ssize_t shape[4], strides[4];
+    int ndim;
+    Py_ssize_t itemsize, shape[1 + MR_DIMS_MAX], strides[1 + MR_DIMS_MAX];
     PyObject *ids, *uris, *metadata, *items, *failures; /* made when they are asked for */
 } mrpy_batch;
 

@@ -12,7 +12,7 @@ typedef struct pool {
     mrpy_log *log;
     pid_t pid;
     Py_ssize_t streams; /* that run on it */
-    bool closed;
+    bool closed, program;
 } pool;
 
 #define FIELD(member, kind)                                                                        \
@@ -21,10 +21,17 @@ typedef struct pool {
     }
 
 const mrpy_field mrpy_pool_fields[] = {
-    FIELD(workers, MRPY_U32),         FIELD(memory_bytes, MRPY_U64),
-    FIELD(slab_bytes, MRPY_U64),      FIELD(slots_bytes, MRPY_U64),
-    FIELD(item_timeout_ms, MRPY_U32), FIELD(require_sandbox, MRPY_BOOL),
-    FIELD(worker_path, MRPY_PATH),    {0},
+    FIELD(workers, MRPY_U32),
+    FIELD(memory_bytes, MRPY_U64),
+    FIELD(slab_bytes, MRPY_U64),
+    FIELD(slots_bytes, MRPY_U64),
+    FIELD(item_timeout_ms, MRPY_U32),
+    FIELD(require_sandbox, MRPY_BOOL),
+    FIELD(worker_path, MRPY_PATH),
+    FIELD(worker_start_ms, MRPY_U32),
+    FIELD(unit_items, MRPY_U32),
+    FIELD(worker_sandbox, MRPY_BOOL),
+    {0},
 };
 
 static int open_pool(pool *self, mr_pool_options *options)
@@ -46,7 +53,7 @@ static int open_pool(pool *self, mr_pool_options *options)
 
 static PyObject *pool_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    const mrpy_field *const tables[] = {mrpy_pool_fields, NULL};
+    const mrpy_field *const tables[] = {mrpy_pool_fields, mrpy_program_names, NULL};
     mrpy_state *state = mrpy_state_of(type);
     PyObject *left = NULL, *keep = NULL;
     mr_pool_options options;
@@ -62,13 +69,14 @@ static PyObject *pool_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     mr_pool_options_init(&options);
     options.worker_path = state->worker_path[0] ? state->worker_path : NULL;
     if (mrpy_options_take(left, mrpy_pool_fields, &options, keep) < 0 ||
-        mrpy_options_end(left, "Pool", tables) < 0)
+        mrpy_program_take(left, &options, keep) < 0 || mrpy_options_end(left, "Pool", tables) < 0)
         goto done;
     self = (pool *)type->tp_alloc(type, 0);
     if (!self)
         goto done;
     self->state = state;
     self->pid = getpid();
+    self->program = options.worker_argv != NULL;
     rc = open_pool(self, &options);
 done:
     Py_XDECREF(left);
@@ -136,6 +144,11 @@ mr_pool *mrpy_pool_get(mrpy_state *state, PyObject *object)
         return NULL;
     self->streams++;
     return self->pool;
+}
+
+bool mrpy_pool_runs_program(PyObject *object)
+{
+    return ((pool *)object)->program;
 }
 
 void mrpy_pool_put(PyObject *object)
@@ -260,7 +273,9 @@ static PyMemberDef members[] = {
 static PyType_Slot slots[] = {
     {Py_tp_doc,
      "Pool(*, workers=0, memory_bytes=536870912, slab_bytes=0, slots_bytes=0, "
-     "item_timeout_ms=10000, require_sandbox=False, worker_path=None)\n--\n\n"
+     "item_timeout_ms=10000, require_sandbox=False, worker_path=None, preprocess=None, "
+     "preprocess_kwargs=None, preprocess_input='pixels', output_shape=None, output_dtype=None, "
+     "unit_items=0, worker_start_ms=0, worker_sandbox=False)\n--\n\n"
      "Worker processes and shared memory that stream after stream may use: a warm pool starts a "
      "stream in about a millisecond.\n\n"
      "workers: processes, 1..256; 0: the CPUs that this process may use.\n"
@@ -270,7 +285,8 @@ static PyType_Slot slots[] = {
      "256 MiB. A stream that does not fit starts workers of its own.\n"
      "item_timeout_ms: deadline of one picture in a worker.\n"
      "require_sandbox: refuse to start without the whole sandbox.\n"
-     "worker_path: the worker executable, if not the package's own."},
+     "worker_path: the worker executable, if not the package's own.\n"
+     "preprocess and all that follow: see Stream. Its streams then need no plan."},
     {Py_tp_new, pool_new},
     {Py_tp_dealloc, pool_dealloc},
     {Py_tp_methods, methods},

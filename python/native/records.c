@@ -19,6 +19,7 @@ static const mrpy_field item_fields[] = {
     FIELD(mr_item_result, stage, MRPY_STAGE, "where it failed, or the last stage that it passed"),
     FIELD(mr_item_result, code, MRPY_CODE, "reason code (\"truncated\"); None if it is ok"),
     FIELD(mr_item_result, message, MRPY_TEXT, "one line for people; empty if it is ok"),
+    FIELD(mr_item_result, detail, MRPY_TEXT, "more of it, in lines: a traceback; or empty"),
     FIELD(mr_item_result, format, MRPY_TEXT, "\"jpeg\", \"png\", \"webp\" or empty"),
     FIELD(mr_item_result, width, MRPY_U32, "pixels of the stored picture; 0: not known"),
     FIELD(mr_item_result, height, MRPY_U32, "pixels of the stored picture; 0: not known"),

@@ -356,27 +356,31 @@ static PyGetSetDef getset[] = {
 };
 
 static PyMemberDef members[] = {
-    {"plan", T_OBJECT, offsetof(mrpy_stream, plan), READONLY, "The Plan that it runs."},
+    {"plan", T_OBJECT, offsetof(mrpy_stream, plan), READONLY, "The Plan that it runs, or None."},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(mrpy_stream, weakrefs), READONLY, NULL},
     {0},
 };
 
 static PyType_Slot slots[] = {
     {Py_tp_doc,
-     "Stream(inputs, plan, *, pool=None, batch=32, batch_wait_ms=1000, slots=0, fetch_threads=0, "
+     "Stream(inputs, plan=None, *, pool=None, batch=32, batch_wait_ms=1000, slots=0, "
+     "fetch_threads=0, "
      "max_pixels=178956970, max_bytes=0, unordered=False, allow_private=False, "
      "fetch_timeout_ms=60000, fetch_idle_ms=10000, workers=0, memory_bytes=536870912, "
-     "slab_bytes=0, slots_bytes=0, item_timeout_ms=10000, require_sandbox=False, "
-     "worker_path=None)\n--\n\n"
+     "slab_bytes=0, slots_bytes=0, item_timeout_ms=10000, require_sandbox=False, worker_path=None, "
+     "preprocess=None, preprocess_kwargs=None, preprocess_input='pixels', output_shape=None, "
+     "output_dtype=None, unit_items=0, worker_start_ms=0, worker_sandbox=False)\n--\n\n"
      "Iterates over batches of preprocessed pictures, in the order of the inputs, as they are "
      "complete.\n\n"
      "inputs: a path or URL (a directory is read recursively), a Source, or any iterable, endless "
-     "ones too, of items. An item is a path, a URL, the bytes of an encoded picture, or a dict or "
-     "object with `uri` or `bytes`, and `id` and `metadata`. It is read ahead in a thread of its "
+     "ones too, of items. An item is a path, a URL, the bytes of an encoded picture, an array "
+     "[H,W] "
+     "or [H,W,C] of pixels, 0..255, or a dict or object with `uri`, `bytes` or `array`, and `id` "
+     "and `metadata`. It is read ahead in a thread of its "
      "own.\n"
-     "plan: a Plan or the name of one.\n"
-     "pool: a Pool to run on; without it the stream starts workers of its own, to which the last "
-     "seven arguments apply.\n"
+     "plan: a Plan or the name of one; not needed with preprocess.\n"
+     "pool: a Pool to run on; without it the stream starts workers of its own, to which `workers` "
+     "and all that follow apply.\n"
      "batch: items a batch, 1..4096.\n"
      "batch_wait_ms: a partial batch leaves after this long; 0: only when full.\n"
      "slots: batches in flight, those held by the caller included, 2..64; 0: 4.\n"
@@ -387,7 +391,18 @@ static PyType_Slot slots[] = {
      "allow_private: URLs: also addresses that are not public.\n"
      "fetch_timeout_ms: of one URL, with redirects and attempts.\n"
      "fetch_idle_ms: to connect, and that a server may say nothing.\n"
-     "workers, memory_bytes, ...: see Pool.\n\n"
+     "workers, memory_bytes, ...: see Pool.\n"
+     "preprocess: instead of a plan: a function, an object or a class of yours, which runs in "
+     "interpreters of its own. It gets each picture as an array [H,W,3] uint8 (or the array that "
+     "was given) and returns an array; an object may have _preprocess_single_jax(picture), which "
+     "gets float32, or preprocess_batch(list of pictures), which returns one row for each.\n"
+     "preprocess_kwargs: dict, for the class or the function.\n"
+     "preprocess_input: \"pixels\", or \"bytes\": files as they are.\n"
+     "output_shape, output_dtype: of one row; None: what it makes of a picture of 256 x 320.\n"
+     "unit_items: pictures that a worker is given at once, 1..16; 0: 8 for preprocess_batch, else "
+     "1. The deadline is that of their sum.\n"
+     "worker_start_ms: that a worker may take until it serves; 0: 10000, with preprocess 30000.\n"
+     "worker_sandbox: the workers of preprocess can write no file and reach no network.\n\n"
      "A bad picture raises nothing: see Batch.failures. What the iterable raises comes out of the "
      "iteration, after the batches before it."},
     {Py_tp_new, mrpy_stream_new},

@@ -48,21 +48,22 @@ static int take_arguments(PyObject *args, PyObject *left, arguments *a)
         Py_CLEAR(a->pool);
     if (PyErr_Occurred())
         return -1;
-    if (a->inputs && a->plan)
+    if (a->plan == Py_None)
+        Py_CLEAR(a->plan);
+    if (a->inputs)
         return 0;
-    PyErr_Format(PyExc_TypeError, "Stream: the argument %s is missing",
-                 a->inputs ? "plan" : "inputs");
+    PyErr_SetString(PyExc_TypeError, "Stream: the argument inputs is missing");
     return -1;
 }
 
 /* Plan, input and pool, and the stream on them. */
 static int open_stream(mrpy_stream *self, arguments *a, const mr_stream_options *options)
 {
-    mr_pool *pool = NULL;
+    mr_pool *pool = NULL, *own = NULL;
     mr_error err = {0};
     mr_status status;
 
-    self->plan = mrpy_plan_of(self->state, a->plan);
+    self->plan = a->plan ? mrpy_plan_of(self->state, a->plan) : Py_NewRef(Py_None);
     if (!self->plan)
         return -1;
     if (a->pool) {
@@ -72,11 +73,28 @@ static int open_stream(mrpy_stream *self, arguments *a, const mr_stream_options 
         self->pool = a->pool;
         a->pool = NULL;
     }
+    if (pool && mrpy_pool_runs_program(self->pool) && mrpy_program_wait(self->state, pool) < 0)
+        return -1;
+    if (!a->plan && !options->pool.worker_argv && !(pool && mrpy_pool_runs_program(self->pool))) {
+        PyErr_SetString(PyExc_TypeError, "Stream: the argument plan is missing");
+        return -1;
+    }
     if (mrpy_input_open(self->state, a->inputs, &self->input) < 0)
         return -1;
+    /* a pool of its own, but waited for where Ctrl-C is heard */
+    if (!pool && options->pool.worker_argv) {
+        own = mrpy_program_pool(self->state, &options->pool);
+        if (!own)
+            return -1;
+        pool = own;
+    }
     Py_BEGIN_ALLOW_THREADS
-    status = mr_stream_open(self->input.source, mrpy_plan_handle(self->plan), pool, options,
-                            &self->stream, &err);
+    status = mr_stream_open(self->input.source, a->plan ? mrpy_plan_handle(self->plan) : NULL, pool,
+                            options, &self->stream, &err);
+    if (status == MR_OK && own)
+        mr_stream_adopt_pool(self->stream);
+    else if (own)
+        mr_pool_close(&own);
     Py_END_ALLOW_THREADS
     if (status == MR_OK)
         return mrpy_live_add(self->state, (PyObject *)self);
@@ -86,7 +104,8 @@ static int open_stream(mrpy_stream *self, arguments *a, const mr_stream_options 
 
 PyObject *mrpy_stream_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    const mrpy_field *const tables[] = {named_fields, mrpy_stream_fields, mrpy_pool_fields, NULL};
+    const mrpy_field *const tables[] = {named_fields, mrpy_stream_fields, mrpy_pool_fields,
+                                        mrpy_program_names, NULL};
     mrpy_state *state = mrpy_state_of(type);
     PyObject *left = kwargs ? PyDict_Copy(kwargs) : PyDict_New(), *keep = PyList_New(0);
     mr_stream_options options;
@@ -100,6 +119,7 @@ PyObject *mrpy_stream_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     options.pool.worker_path = state->worker_path[0] ? state->worker_path : NULL;
     if (mrpy_options_take(left, mrpy_stream_fields, &options, keep) < 0 ||
         mrpy_options_take(left, mrpy_pool_fields, &options.pool, keep) < 0 ||
+        mrpy_program_take(left, &options.pool, keep) < 0 ||
         mrpy_options_end(left, "Stream", tables) < 0)
         goto done;
     self = (mrpy_stream *)type->tp_alloc(type, 0);

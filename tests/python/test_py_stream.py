@@ -88,7 +88,7 @@ def test_bad_items_fail_alone(paths):
 
 
 @pytest.mark.parametrize("item, message", [
-    (7, "item 1: a path, bytes, or something with uri or bytes is wanted, not int"),
+    (7, "item 1: a path, bytes, an array, or something with uri, bytes or array is wanted, not int"),
     ({"urii": "a"}, "unknown key 'urii'; did you mean 'uri'"), ({"id": "a"}, "not dict"),
     ({"uri": "a", "id": 1.5}, "id: a text is wanted, not float"), ({"bytes": "text", "id": "a"}, "bytes-like")])
 def test_what_is_no_item_is_an_error(paths, item, message):
