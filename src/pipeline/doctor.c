@@ -87,6 +87,7 @@ static void add_module(mr_doctor *out, const char *name, const char *module, con
 static void list_modules(mr_doctor *out)
 {
     add_module(out, "onnx", "embed-onnx", "embedder");
+    add_module(out, "triton-grpc", "triton-grpc", "transport");
     add_part(out->modules, &out->n_modules, "milvus", "not in this build");
     add_part(out->modules, &out->n_modules, "faiss", "not in this build");
 }

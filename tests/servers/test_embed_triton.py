@@ -22,7 +22,7 @@ PACKED = Model("packed", dims=(224, 224, 3), dim=32)
 BYTES = Model("bytes", dims=(128, 128, 3), dim=32, dtype="UINT8")
 SLOW = Model("slow", dim=32, max_batch=8, delay_ms=40)
 COUNT = 40
-WAYS = ["http", "http shm"]
+WAYS = ["http", "http shm", "grpc", "grpc shm"]
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +138,7 @@ def test_a_server_that_is_killed_in_the_middle(album, tmp_path, way):
     assert "trying again" in told
 
 
-@pytest.mark.parametrize("way", ["http shm"])
+@pytest.mark.parametrize("way", ["http shm", "grpc shm"])
 def test_regions_come_and_go(server, album, tmp_path, way):
     """One for a run, taken back at its end, and its name with it."""
     before = set(Path("/dev/shm").glob("millrace-slots-*"))
@@ -147,3 +147,64 @@ def test_regions_come_and_go(server, album, tmp_path, way):
     with urllib.request.urlopen(f"http://{server.http}/v2/systemsharedmemory/status") as answer:
         assert not [r for r in json.load(answer) if r["name"].startswith("millrace-")]
     assert set(Path("/dev/shm").glob("millrace-slots-*")) <= before
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_server_that_hangs(album, tmp_path, way):
+    """Stopped in the middle it answers nothing: the deadline ends the run, or the next attempt finds it awake."""
+    with triton(Model(dim=32)) as server:
+        embed(album, tmp_path / "want.npy", spec(server, way), "--batch", "8")
+        args = ["embed", "-", "--out", tmp_path / "v.npy", "--batch", "8", "--batch-wait-ms", "50", "--plan", PLAN, "--embed"]
+        for options, status in (("&timeout=1s&retries=0", 3), ("&timeout=1s&retries=200", 0)):
+            (tmp_path / "v.npy").unlink(missing_ok=True)
+            work = subprocess.Popen([BIN, *args, spec(server, way, options=options)], cwd=album, text=True, env=environment(),
+                                    stdin=subprocess.PIPE, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+            lines = [f"photos/{p.name}\n" for p in sorted((album / "photos").iterdir())]
+            work.stdin.write("".join(lines[:8]))
+            work.stdin.flush()
+            wait_for_file(tmp_path / "v.npy", 1000)
+            server.suspend()
+            work.stdin.write("".join(lines[8:]))
+            work.stdin.close()
+            work.stdin = None
+            if status == 0:  # until it has noticed
+                assert "trying again" in work.stderr.readline()
+                server.resume()
+            told = work.communicate(timeout=TIMEOUT)[1]
+            server.resume()
+            assert work.returncode == status, told
+        assert np.load(tmp_path / "v.npy").tobytes() == np.load(tmp_path / "want.npy").tobytes()
+
+
+def wait_for_file(path, size):
+    """Until it has so many bytes."""
+    until = time.monotonic() + TIMEOUT
+    while time.monotonic() < until:
+        if path.exists() and path.stat().st_size >= size:
+            return
+    raise AssertionError(f"{path} stays small")
+
+
+def test_tls_and_headers(album, tmp_path):
+    """gRPC with a certificate of our own, and a protocol that only a header opens."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1",
+                    "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", tmp_path / "key.pem", "-out", tmp_path / "cert.pem"],
+                   check=True, capture_output=True)
+    secret = "hunter2-and-more"
+    (tmp_path / "headers").write_text(f"triton-grpc-protocol-who: {secret}\nwho: {secret}\n")
+    options = ["--grpc-use-ssl=true", f"--grpc-server-cert={tmp_path}/cert.pem", f"--grpc-server-key={tmp_path}/key.pem",
+               f"--grpc-restricted-protocol=inference:who={secret}", f"--http-restricted-api=inference:who={secret}"]
+    with triton(Model(dim=32), options=options) as server:
+        def asked(scheme, more, expect):
+            address = server.http if scheme == "http" else server.grpc
+            return embed(album, tmp_path / f"{scheme}.npy", f"triton:{scheme}://{address}/embedding_model?retries=0&{more}",
+                         "--log-level", "debug", expect=expect).stderr
+
+        ca, headers = f"ca={tmp_path}/cert.pem", f"headers={tmp_path}/headers"
+        for told in (asked("grpcs", f"{ca}&{headers}", 0), asked("http", headers, 0)):
+            assert secret not in told
+        assert (tmp_path / "grpcs.npy").read_bytes() == (tmp_path / "http.npy").read_bytes()
+        assert "TLS handshake" in asked("grpcs", headers, 3)  # nobody vouches for it
+        assert "restricted" in asked("grpcs", ca, 3)
+        assert "403" in asked("http", "shm=off", 3)
+        asked("grpc", headers, 3)
