@@ -41,11 +41,14 @@ typedef struct mr_preset {
     const char *reference; /**< library whose bytes it equals: "Pillow 13.0" */
     const char *summary;   /**< one line for people */
     bool exact;            /**< byte-exact against `reference` */
+    double max_error;      /**< largest difference from it, in levels of 0..255; 0 if exact */
 } mr_preset;
 
 /**
  * Resolves a preset name or a plan file's canonical text.
- * `name`: a preset name, with an optional `:WIDTHxHEIGHT` for `letterbox` and `raw`.
+ * `name`: a preset name, with an optional `:WIDTHxHEIGHT` for `letterbox`, `raw` and
+ * `original/masked-stretch`, and optional changes to lines of its text:
+ * "original/masked-stretch:384x384?layout=nhwc&mean=0.5,0.5,0.5&std=0.5,0.5,0.5".
  * MR_E_NOT_FOUND names the nearest preset. On success the caller owns `*out`. Any thread.
  */
 MR_API MR_MUST_CHECK mr_status mr_plan_open(const char *name, mr_plan **out, mr_error *err);

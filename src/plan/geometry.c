@@ -5,6 +5,8 @@
  * Shortest edge (torchvision, OpenCLIP, Hugging Face): long = trunc(S * long_in / short_in).
  * Letterbox: the side that touches is exact, the other floor(side * target / side_in); the picture
  * stands at floor((target - side) / 2).
+ * Masked stretch (the original pipeline): the picture is squashed, and of that only the centred
+ * rectangle of max(1, trunc(side * s)) survives, s = min(W / width, H / height), all in float32.
  * Centre crop, d = size - crop >= 0: half-even(d / 2) (torchvision, timm) or floor(d / 2) (Hugging
  * Face). Smaller than the crop: padded before at floor(missing / 2) (torchvision) or
  * ceil(missing / 2) (Hugging Face).
@@ -51,6 +53,7 @@ static void resized_size(const mr__plan_spec *spec, uint32_t width, uint32_t hei
         out->resized_height = width <= height ? scaled(w, height, width) : w;
         return;
     case MR__RESIZE_SQUASH:
+    case MR__RESIZE_MASKED:
         out->resized_width = w;
         out->resized_height = h;
         return;
@@ -71,6 +74,30 @@ static void resized_size(const mr__plan_spec *spec, uint32_t width, uint32_t hei
     }
 }
 
+/* One axis of a masked stretch: of `want` pixels, those that the shrunken side would take. */
+static void mask_axis(uint32_t side, float scale, uint32_t want, uint32_t out[3])
+{
+    uint32_t visible = (uint32_t)((float)side * scale);
+
+    if (visible < 1)
+        visible = 1;
+    if (visible > want)
+        visible = want;
+    out[0] = out[2] = (want - visible) / 2;
+    out[1] = visible;
+}
+
+static void mask(uint32_t width, uint32_t height, const mr__plan_spec *spec, uint32_t x[3],
+                 uint32_t y[3])
+{
+    float across = (float)spec->out_width / (float)width;
+    float down = (float)spec->out_height / (float)height;
+    float scale = down < across ? down : across;
+
+    mask_axis(width, scale, spec->out_width, x);
+    mask_axis(height, scale, spec->out_height, y);
+}
+
 mr_status mr__plan_geometry(const mr__plan_spec *spec, uint32_t width, uint32_t height,
                             mr__geometry *out, mr_error *err)
 {
@@ -88,6 +115,8 @@ mr_status mr__plan_geometry(const mr__plan_spec *spec, uint32_t width, uint32_t 
     /* a letterbox is a floor-rounded crop to a size that is never exceeded */
     crop_axis(spec->crop, g.resized_width, spec->out_width, x);
     crop_axis(spec->crop, g.resized_height, spec->out_height, y);
+    if (spec->resize == MR__RESIZE_MASKED)
+        mask(width, height, spec, x, y);
     g.crop_x = x[0];
     g.crop_width = x[1];
     g.pad_x = x[2];

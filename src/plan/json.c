@@ -26,7 +26,7 @@ static json_t *floats(const float v[3])
 
 static int add_choices(json_t *object, const mr__plan_spec *s)
 {
-    static const char *const keys[] = {"colour",     "alpha", "exif", "resize", "filter",
+    static const char *const keys[] = {"colour",     "alpha", "exif", "resize", "engine", "filter",
                                        "pass_order", "crop",  "norm", "dtype",  "layout"};
     int rc = 0;
 
@@ -45,6 +45,8 @@ char *mr__plan_json_make(const mr_plan *plan)
     rc |= json_object_set_new(object, "name", json_string(plan->name));
     rc |= json_object_set_new(object, "fingerprint", json_string(plan->fingerprint));
     rc |= json_object_set_new(object, "size", json_pack("[i,i]", s->out_width, s->out_height));
+    rc |= json_object_set_new(object, "exact", json_boolean(mr__spec_max_error(s) == 0.0));
+    rc |= json_object_set_new(object, "max_error", json_real(mr__spec_max_error(s)));
     rc |= add_choices(object, s);
     rc |= json_object_set_new(object, "resize_size",
                               json_pack("[i,i]", s->resize_width, s->resize_height));

@@ -79,6 +79,55 @@ static mr_status apply_size(const mr__preset_entry *entry, const char *text, mr_
     return MR_OK;
 }
 
+/* "key=value&key=value" behind the name of a preset: lines of its text, changed. */
+static mr_status apply_options(const char *text, mr__plan_spec *spec, mr_error *err)
+{
+    while (*text != '\0') {
+        size_t n = strcspn(text, "&");
+        char option[256], *equals;
+        mr_status status;
+
+        if (n >= sizeof option)
+            return mr__error_set(err, MR_E_INVALID, "an option is longer than 255 bytes");
+        memcpy(option, text, n);
+        option[n] = '\0';
+        equals = strchr(option, '=');
+        if (equals == NULL)
+            return mr__error_set(err, MR_E_INVALID, "not key=value: %.64s", option);
+        *equals = '\0';
+        status = mr__spec_set(spec, option, equals + 1, err);
+        if (status != MR_OK)
+            return status;
+        text += text[n] == '&' ? n + 1 : n;
+    }
+    return MR_OK;
+}
+
+/* What stands behind the name of a preset: nothing, ":WIDTHxHEIGHT", "?OPTIONS", or both. */
+static mr_status apply(const mr__preset_entry *entry, const char *text, mr__plan_spec *spec,
+                       mr_error *err)
+{
+    mr_status status = MR_OK;
+    const char *key = "";
+
+    if (*text == ':') {
+        size_t n = strcspn(++text, "?");
+        char size[64];
+
+        if (n >= sizeof size)
+            n = sizeof size - 1; /* too long to be one, and told so */
+        memcpy(size, text, n);
+        size[n] = '\0';
+        status = apply_size(entry, size, spec, err);
+        text += strcspn(text, "?");
+    }
+    if (status == MR_OK && *text == '?')
+        status = apply_options(text + 1, spec, err);
+    if (status == MR_OK)
+        status = mr__spec_resolve(spec, &key, err);
+    return status;
+}
+
 /* The preset that was probably meant: one that contains the word, else the one with the fewest
  * edits. */
 static const char *nearest_preset(const char *name)
@@ -110,19 +159,19 @@ mr_status mr_plan_open(const char *name, mr_plan **out, mr_error *err)
         return mr__error_set(err, MR_E_INVALID, "a plan needs a name");
     if (strncmp(name, "millrace-plan ", 14) == 0)
         return mr_plan_parse(name, out, err);
-    n = strcspn(name, ":");
+    n = strcspn(name, ":?");
     for (size_t i = 0; (entry = mr__preset_entry_at(i)) != NULL; i++) {
         mr__plan_spec spec = entry->spec;
-        const char *key = "";
-        mr_status status = MR_OK;
+        mr_status status;
 
         if (strlen(entry->info.name) != n || strncmp(entry->info.name, name, n) != 0)
             continue;
-        if (name[n] == ':')
-            status = apply_size(entry, name + n + 1, &spec, err);
-        if (status == MR_OK)
-            status = mr__spec_resolve(&spec, &key, err);
-        return status == MR_OK ? plan_make(&spec, name, out, err) : status;
+        status = apply(entry, name + n, &spec, err);
+        if (status != MR_OK && strchr(name, '?') != NULL)
+            mr__error_wrap(err, "plan %.128s", name);
+        if (status != MR_OK)
+            return status;
+        return plan_make(&spec, name, out, err);
     }
     return mr__error_set(err, MR_E_NOT_FOUND, "no preset named %.128s: did you mean %s?", name,
                          nearest_preset(name));

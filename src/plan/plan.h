@@ -5,7 +5,7 @@
 
 #include "plan/spec.h"
 
-#define MR__PLAN_NAME_MAX 96
+#define MR__PLAN_NAME_MAX 256
 
 struct mr_plan {
     mr__plan_spec spec;
@@ -46,6 +46,13 @@ mr_status mr__spec_print(const mr__plan_spec *spec, char *text, size_t size, mr_
 
 /* Reads text into a resolved spec. MR_E_INVALID names the line. */
 mr_status mr__spec_parse(const char *text, mr__plan_spec *out, mr_error *err);
+
+/* Sets one key of the text to a value, both as the text has them. MR_E_INVALID names the nearest.
+ */
+mr_status mr__spec_set(mr__plan_spec *spec, const char *key, const char *value, mr_error *err);
+
+/* Largest difference of the resize from its reference, in levels of 0..255; 0: none. */
+double mr__spec_max_error(const mr__plan_spec *spec);
 
 /* Shortest decimal digits from which a double (a float) comes back; independent of the locale. */
 bool mr__number_print(char *out, size_t size, double value, bool is_float);

@@ -35,12 +35,29 @@ static mr_status resolve_sizes(mr__plan_spec *s, const char **key, mr_error *err
         s->out_height = s->resize_height;
         return MR_OK;
     }
-    if (s->resize == MR__RESIZE_LETTERBOX)
+    if (s->resize == MR__RESIZE_LETTERBOX || s->resize == MR__RESIZE_MASKED)
         return blame(key, "crop", err, "a letterbox has nothing to crop");
     if (!side_ok(s->crop_width) || !side_ok(s->crop_height))
         return blame(key, "crop_size", err, "sides are 1 to 16384 pixels");
     s->out_width = s->crop_width;
     s->out_height = s->crop_height;
+    return MR_OK;
+}
+
+/* What the float engine cannot do. */
+static mr_status resolve_engine(mr__plan_spec *s, const char **key, mr_error *err)
+{
+    if (s->resize == MR__RESIZE_NONE)
+        s->engine = MR__ENGINE_PILLOW;
+    if (s->engine == MR__ENGINE_PILLOW)
+        return MR_OK;
+    s->pass_order = MR__PASS_HORIZONTAL_FIRST;
+    if (s->colour_order != MR__RGB_FIRST)
+        return blame(key, "colour", err, "the float engine resizes RGB: use rgb-first");
+    if (s->filter != MR__FILTER_BILINEAR && s->filter != MR__FILTER_BICUBIC)
+        return blame(key, "filter", err, "the float engine has bilinear and bicubic");
+    if (s->dtype == MR_DTYPE_U8)
+        return blame(key, "dtype", err, "the float engine does not round: use f32");
     return MR_OK;
 }
 
@@ -70,6 +87,8 @@ mr_status mr__spec_resolve(mr__plan_spec *spec, const char **key, mr_error *err)
     mr_status status = resolve_sizes(spec, key, err);
 
     if (status == MR_OK)
+        status = resolve_engine(spec, key, err);
+    if (status == MR_OK)
         status = resolve_norm(spec, key, err);
     if (status != MR_OK)
         return status;
@@ -80,4 +99,10 @@ mr_status mr__spec_resolve(mr__plan_spec *spec, const char **key, mr_error *err)
     if (spec->dtype == MR_DTYPE_U8 && spec->norm != MR__NORM_NONE)
         return blame(key, "norm", err, "u8 output holds pixels as they are: use none");
     return MR_OK;
+}
+
+double mr__spec_max_error(const mr__plan_spec *spec)
+{
+    /* make test-oracles measures it */
+    return spec->engine == MR__ENGINE_FLOAT ? 0.001 : 0.0;
 }

@@ -9,6 +9,12 @@
 
 #define MR__PLAN_TEXT_MAX 4096 /* canonical text with its terminator */
 
+/* Whose arithmetic the resize is. */
+typedef enum mr__engine_kind {
+    MR__ENGINE_PILLOW = 0, /* Pillow's: rounded to bytes after each pass, byte-exact */
+    MR__ENGINE_FLOAT       /* jax.image.resize's: float32 throughout, never rounded or clamped */
+} mr__engine_kind;
+
 typedef enum mr__filter {
     MR__FILTER_NEAREST = 0,
     MR__FILTER_BOX,
@@ -30,9 +36,10 @@ typedef enum mr__exif_rule { MR__EXIF_IGNORE = 0, MR__EXIF_APPLY = 1 } mr__exif_
 
 typedef enum mr__resize_rule {
     MR__RESIZE_NONE = 0,
-    MR__RESIZE_SHORTEST, /* shortest edge = width, the other truncated */
-    MR__RESIZE_SQUASH,   /* exactly width x height */
-    MR__RESIZE_LETTERBOX /* keep ratio inside width x height; the rest is padding */
+    MR__RESIZE_SHORTEST,  /* shortest edge = width, the other truncated */
+    MR__RESIZE_SQUASH,    /* exactly width x height */
+    MR__RESIZE_LETTERBOX, /* keep ratio inside width x height; the rest is padding */
+    MR__RESIZE_MASKED     /* squash, and padding over all but the rectangle of a letterbox */
 } mr__resize_rule;
 
 typedef enum mr__crop_rule {
@@ -54,6 +61,7 @@ typedef struct mr__plan_spec {
     mr__exif_rule exif;
     mr__resize_rule resize;
     uint32_t resize_width, resize_height;
+    mr__engine_kind engine;
     mr__filter filter;
     mr__pass_order pass_order;
     mr__crop_rule crop;

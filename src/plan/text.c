@@ -6,7 +6,9 @@
  * come back for each number, neutral values where a key means nothing.
  *
  * Reading is a little wider, for people: any order, blank lines, lines that begin with '#'. It is
- * not wider in meaning: every key must be there, once, and no other.
+ * not wider in meaning: every key must be there, once, and no other. Only a key that came later
+ * than the first fingerprints is not written while it says what always held, and may then be
+ * missing.
  */
 #include <stdio.h>
 #include <string.h>
@@ -23,6 +25,7 @@ typedef struct field {
     kind kind;
     size_t at;                  /* offset in mr__plan_spec */
     const char *const *choices; /* NULL-terminated, in the order of the enum */
+    bool quiet;                 /* a choice that is not written while it is the first */
 } field;
 
 #define AT(member)  offsetof(mr__plan_spec, member)
@@ -31,7 +34,8 @@ typedef struct field {
 NAMES(colour_names) = {"rgb-first", "rgb-last", NULL};
 NAMES(alpha_names) = {"drop", "white", NULL};
 NAMES(exif_names) = {"ignore", "apply", NULL};
-NAMES(resize_names) = {"none", "shortest", "squash", "letterbox", NULL};
+NAMES(resize_names) = {"none", "shortest", "squash", "letterbox", "masked-stretch", NULL};
+NAMES(engine_names) = {"pillow", "float", NULL};
 NAMES(filter_names) = {"nearest", "box", "bilinear", "hamming", "bicubic", "lanczos", NULL};
 NAMES(order_names) = {"horizontal-first", "pillow-13", NULL};
 NAMES(crop_names) = {"none", "centre-half-even", "centre-floor", NULL};
@@ -40,22 +44,23 @@ NAMES(dtype_names) = {"f32", "u8", "f16", "bf16", NULL};
 NAMES(layout_names) = {"nchw", "nhwc", NULL};
 
 static const field fields[] = {
-    {"colour", CHOICE, AT(colour_order), colour_names},
-    {"alpha", CHOICE, AT(alpha), alpha_names},
-    {"exif", CHOICE, AT(exif), exif_names},
-    {"resize", CHOICE, AT(resize), resize_names},
-    {"resize_size", SIZE, AT(resize_width), NULL},
-    {"filter", CHOICE, AT(filter), filter_names},
-    {"pass_order", CHOICE, AT(pass_order), order_names},
-    {"crop", CHOICE, AT(crop), crop_names},
-    {"crop_size", SIZE, AT(crop_width), NULL},
-    {"fill", BYTES3, AT(fill), NULL},
-    {"norm", CHOICE, AT(norm), norm_names},
-    {"rescale", DOUBLE, AT(rescale), NULL},
-    {"mean", FLOATS3, AT(mean), NULL},
-    {"std", FLOATS3, AT(std), NULL},
-    {"dtype", CHOICE, AT(dtype), dtype_names},
-    {"layout", CHOICE, AT(layout), layout_names},
+    {"colour", CHOICE, AT(colour_order), colour_names, false},
+    {"alpha", CHOICE, AT(alpha), alpha_names, false},
+    {"exif", CHOICE, AT(exif), exif_names, false},
+    {"resize", CHOICE, AT(resize), resize_names, false},
+    {"resize_size", SIZE, AT(resize_width), NULL, false},
+    {"engine", CHOICE, AT(engine), engine_names, true},
+    {"filter", CHOICE, AT(filter), filter_names, false},
+    {"pass_order", CHOICE, AT(pass_order), order_names, false},
+    {"crop", CHOICE, AT(crop), crop_names, false},
+    {"crop_size", SIZE, AT(crop_width), NULL, false},
+    {"fill", BYTES3, AT(fill), NULL, false},
+    {"norm", CHOICE, AT(norm), norm_names, false},
+    {"rescale", DOUBLE, AT(rescale), NULL, false},
+    {"mean", FLOATS3, AT(mean), NULL, false},
+    {"std", FLOATS3, AT(std), NULL, false},
+    {"dtype", CHOICE, AT(dtype), dtype_names, false},
+    {"layout", CHOICE, AT(layout), layout_names, false},
 };
 
 #define N_FIELDS (sizeof fields / sizeof fields[0])
@@ -114,15 +119,26 @@ static bool print_value(const mr__plan_spec *spec, const field *f, char *text, s
     }
 }
 
+static bool is_first(const mr__plan_spec *spec, const field *f)
+{
+    uint32_t n;
+
+    memcpy(&n, (const char *)spec + f->at, sizeof n);
+    return n == 0;
+}
+
 mr_status mr__spec_print(const mr__plan_spec *spec, char *text, size_t size, mr_error *err)
 {
     bool ok;
 
     text[0] = '\0';
     ok = add(text, size, head) && add(text, size, "\n");
-    for (size_t i = 0; ok && i < N_FIELDS; i++)
+    for (size_t i = 0; ok && i < N_FIELDS; i++) {
+        if (fields[i].quiet && is_first(spec, &fields[i]))
+            continue;
         ok = add(text, size, fields[i].key) && add(text, size, "=") &&
              print_value(spec, &fields[i], text, size) && add(text, size, "\n");
+    }
     return ok ? MR_OK : mr__error_set(err, MR_E_INTERNAL, "a plan that cannot be printed");
 }
 
@@ -218,8 +234,7 @@ static const char *nearest(const char *word, const char *const *list)
     return best;
 }
 
-static mr_status read_value(const field *f, const char *value, mr__plan_spec *spec, unsigned line,
-                            mr_error *err)
+static mr_status read_value(const field *f, const char *value, mr__plan_spec *spec, mr_error *err)
 {
     char *at = (char *)spec + f->at;
     static const char *const wanted[] = {"", "WIDTHxHEIGHT", "three numbers 0..255",
@@ -233,8 +248,8 @@ static mr_status read_value(const field *f, const char *value, mr__plan_spec *sp
                 memcpy(at, &i, sizeof i);
                 return MR_OK;
             }
-        return mr__error_set(err, MR_E_INVALID, "plan line %u: %s=%.64s: did you mean %s?", line,
-                             f->key, value, nearest(value, f->choices));
+        return mr__error_set(err, MR_E_INVALID, "%s=%.64s: did you mean %s?", f->key, value,
+                             nearest(value, f->choices));
     }
     if (f->kind == SIZE) {
         ok = read_size(value, at);
@@ -247,32 +262,50 @@ static mr_status read_value(const field *f, const char *value, mr__plan_spec *sp
         ok = true;
     }
     return ok ? MR_OK
-              : mr__error_set(err, MR_E_INVALID, "plan line %u: %s=%.64s: needs %s", line, f->key,
-                              value, wanted[f->kind]);
+              : mr__error_set(err, MR_E_INVALID, "%s=%.64s: needs %s", f->key, value,
+                              wanted[f->kind]);
+}
+
+/* The field of a key; NULL after the nearest was named. */
+static const field *find(const char *key, mr_error *err)
+{
+    const char *keys[N_FIELDS + 1] = {NULL};
+
+    for (size_t i = 0; i < N_FIELDS; i++) {
+        keys[i] = fields[i].key;
+        if (strcmp(fields[i].key, key) == 0)
+            return &fields[i];
+    }
+    (void)mr__error_set(err, MR_E_INVALID, "unknown key %.64s: did you mean %s?", key,
+                        nearest(key, keys));
+    return NULL;
+}
+
+mr_status mr__spec_set(mr__plan_spec *spec, const char *key, const char *value, mr_error *err)
+{
+    const field *f = find(key, err);
+
+    return f != NULL ? read_value(f, value, spec, err) : MR_E_INVALID;
 }
 
 /* One `key=value` line, already a string of its own. */
 static mr_status read_line(char *text, unsigned line, mr__plan_spec *spec, unsigned *line_of,
                            mr_error *err)
 {
-    const char *keys[N_FIELDS + 1] = {NULL};
     char *equals = strchr(text, '=');
+    const field *f;
 
     if (equals == NULL)
-        return mr__error_set(err, MR_E_INVALID, "plan line %u: not key=value: %.64s", line, text);
+        return mr__error_set(err, MR_E_INVALID, "not key=value: %.64s", text);
     *equals = '\0';
-    for (size_t i = 0; i < N_FIELDS; i++) {
-        keys[i] = fields[i].key;
-        if (strcmp(fields[i].key, text) != 0)
-            continue;
-        if (line_of[i] != 0)
-            return mr__error_set(err, MR_E_INVALID, "plan line %u: %s was set on line %u already",
-                                 line, text, line_of[i]);
-        line_of[i] = line;
-        return read_value(&fields[i], equals + 1, spec, line, err);
-    }
-    return mr__error_set(err, MR_E_INVALID, "plan line %u: unknown key %.64s: did you mean %s?",
-                         line, text, nearest(text, keys));
+    f = find(text, err);
+    if (f == NULL)
+        return MR_E_INVALID;
+    if (line_of[f - fields] != 0)
+        return mr__error_set(err, MR_E_INVALID, "%s was set on line %u already", text,
+                             line_of[f - fields]);
+    line_of[f - fields] = line;
+    return read_value(f, equals + 1, spec, err);
 }
 
 static mr_status read_lines(const char *text, mr__plan_spec *spec, unsigned *line_of, mr_error *err)
@@ -300,13 +333,13 @@ static mr_status read_lines(const char *text, mr__plan_spec *spec, unsigned *lin
             mr_status status = read_line(copy, line, spec, line_of, err);
 
             if (status != MR_OK)
-                return status;
+                return mr__error_wrap(err, "plan line %u", line), status;
         }
     }
     if (!begun)
         return mr__error_set(err, MR_E_INVALID, "plan line %u: must be \"%s\"", line, head);
     for (size_t i = 0; i < N_FIELDS; i++)
-        if (line_of[i] == 0)
+        if (line_of[i] == 0 && !fields[i].quiet)
             return mr__error_set(err, MR_E_INVALID, "plan line %u: the text ends without %s=", line,
                                  fields[i].key);
     return MR_OK;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Pillow 13.0's resampling weights, bit for bit.
+ * Pillow 13.0's resampling weights, bit for bit. (Tables of the form MR__COEFFS_FLOAT hold those of
+ * coeffs_float.c instead.)
  *
  * For an axis of n pixels brought to m, with scale = n / m and fs = max(scale, 1): output i looks
  * at centre = (i + 0.5) * scale, reads sources trunc(centre - S + 0.5) up to trunc(centre + S +
@@ -21,6 +22,7 @@
 #include <string.h>
 
 #include "base/size.h"
+#include "transform/coeffs_float.h"
 
 #define CACHE_TABLES 32u
 
@@ -114,6 +116,8 @@ static uint32_t bounds(const mr__coeffs_key *key, const axis *a, uint32_t i, uin
     uint32_t first = low < 0.0 ? 0 : (uint32_t)low;
     uint32_t last = high > (double)key->n ? key->n : (uint32_t)high;
 
+    if (key->form == MR__COEFFS_FLOAT)
+        return mr__coeffs_float_bounds(key, i, taps);
     *taps = last - first;
     return first;
 }
@@ -186,6 +190,9 @@ static shape shape_of(const mr__coeffs_key *key, uint32_t max_taps)
     } else if (key->form == MR__COEFFS_PAIRS) {
         s.stride = (max_taps + 1u) & ~1u;
         one = (size_t)s.stride * 2 * sizeof(int16_t);
+    } else if (key->form == MR__COEFFS_FLOAT) {
+        s.stride = (max_taps + 3u) & ~3u;
+        one = (size_t)s.stride * sizeof(float);
     } else {
         s.stride = max_taps;
         one = (size_t)s.stride * sizeof(double);
@@ -221,6 +228,10 @@ static void weigh(const mr__coeffs_key *key, const axis *a, uint32_t i, double *
     double centre = ((double)i + 0.5) * a->scale, step = 1.0 / a->filter_scale, sum = 0.0;
     kernel_fn *kernel = filters[key->filter].kernel;
 
+    if (key->form == MR__COEFFS_FLOAT) {
+        mr__coeffs_float_weigh(key, i, first, taps, w);
+        return;
+    }
     for (uint32_t j = 0; j < taps; j++) {
         w[j] = kernel(((double)(j + first) - centre + 0.5) * step);
         sum += w[j];
@@ -237,6 +248,13 @@ static void place(mr__coeffs *c, uint32_t x, const double *w, uint32_t taps)
 
     if (c->key.form == MR__COEFFS_DOUBLE) {
         memcpy((double *)(uintptr_t)c->exact + (size_t)x * c->stride, w, taps * sizeof *w);
+        return;
+    }
+    if (c->key.form == MR__COEFFS_FLOAT) {
+        float *floats = (float *)(uintptr_t)c->floats + (size_t)x * c->stride;
+
+        for (uint32_t j = 0; j < taps; j++)
+            floats[j] = (float)w[j];
         return;
     }
     for (uint32_t j = 0; j < taps; j++) {
@@ -304,6 +322,8 @@ static mr__coeffs *table_make(const mr__coeffs_key *key, size_t *bytes)
         c->weights = (const int16_t *)(void *)(block + s.weights_at);
         if (key->form == MR__COEFFS_DOUBLE)
             c->exact = (const double *)(void *)(block + s.weights_at);
+        if (key->form == MR__COEFFS_FLOAT)
+            c->floats = (const float *)(void *)(block + s.weights_at);
         fill(c, (uint32_t *)(void *)(block + s.first_at), (uint32_t *)(void *)(block + s.taps_at),
              w);
         *bytes = s.bytes;

@@ -13,7 +13,8 @@
 typedef enum mr__coeffs_form {
     MR__COEFFS_ROWS = 0, /* horizontal: for each output lo[stride] then hi[stride] */
     MR__COEFFS_PAIRS,    /* vertical: for each output and two taps {lo0, lo1, hi0, hi1} */
-    MR__COEFFS_DOUBLE    /* 16-bit pixels: double[stride], not quantised */
+    MR__COEFFS_DOUBLE,   /* 16-bit pixels: double[stride], not quantised */
+    MR__COEFFS_FLOAT     /* the float engine: float[stride], JAX's weights instead of Pillow's */
 } mr__coeffs_form;
 
 typedef struct mr__coeffs_key {
@@ -28,11 +29,12 @@ typedef struct mr__coeffs {
     bool identity;   /* n == m: the pass is skipped */
     uint32_t lo, hi; /* sources that are read: [lo, hi) */
     uint32_t max_taps;
-    uint32_t stride;        /* weights an output, max_taps rounded up: to 8 (rows), 2 (pairs) */
+    uint32_t stride; /* weights an output, max_taps rounded up: to 8 (rows), 4 (float), 2 (pairs) */
     const uint32_t *first;  /* per output; padded to a multiple of four outputs */
     const uint32_t *taps;   /* per output, 1..max_taps; the same padding, 0 there */
     const int16_t *weights; /* 16-byte aligned */
     const double *exact;    /* MR__COEFFS_DOUBLE only */
+    const float *floats;    /* MR__COEFFS_FLOAT only; 16-byte aligned, zero behind the taps */
 } mr__coeffs;
 
 /* Sources [lo, hi) that outputs from..from+count-1 read, and the most taps that one has. */

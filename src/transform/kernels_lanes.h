@@ -20,6 +20,7 @@
 
 typedef int16_t mr__i16x8 __attribute__((vector_size(16)));
 typedef int32_t mr__i32x4 __attribute__((vector_size(16)));
+typedef float mr__f32x4 __attribute__((vector_size(16)));
 
 static inline mr__i16x8 mr__load_i16x8(const int16_t *at)
 {
@@ -63,6 +64,32 @@ static inline mr__i32x4 mr__sums(const mr__i32x4 v[4])
 
     for (int i = 0; i < 4; i++)
         r[i] = v[i][0] + v[i][1] + v[i][2] + v[i][3];
+    return r;
+#endif
+}
+
+static inline mr__f32x4 mr__load_f32x4(const float *at)
+{
+    mr__f32x4 v;
+
+    memcpy(&v, at, sizeof v);
+    return v;
+}
+
+/* Lane i: the sum of the four lanes of v[i], as (0 + 2) + (1 + 3). */
+static inline mr__f32x4 mr__sums_f32(const mr__f32x4 v[4])
+{
+#if MR__LANES_SSE2
+    __m128 a = (__m128)v[0], b = (__m128)v[1], c = (__m128)v[2], d = (__m128)v[3];
+    __m128 ab = _mm_add_ps(_mm_unpacklo_ps(a, b), _mm_unpackhi_ps(a, b));
+    __m128 cd = _mm_add_ps(_mm_unpacklo_ps(c, d), _mm_unpackhi_ps(c, d));
+
+    return (mr__f32x4)_mm_add_ps(_mm_movelh_ps(ab, cd), _mm_movehl_ps(cd, ab));
+#else
+    mr__f32x4 r;
+
+    for (int i = 0; i < 4; i++)
+        r[i] = (v[i][0] + v[i][2]) + (v[i][1] + v[i][3]);
     return r;
 #endif
 }

@@ -5,16 +5,16 @@
  */
 #include "transform/normalise.h"
 
-static float normalised(const mr__plan_spec *spec, int c, int value)
+static inline float normalised(const mr__plan_spec *spec, mr__norm_rule norm, int c, float value)
 {
-    switch (spec->norm) {
+    switch (norm) {
     case MR__NORM_TORCHVISION:
-        return ((float)value / 255.0f - spec->mean[c]) / spec->std[c];
+        return (value / 255.0f - spec->mean[c]) / spec->std[c];
     case MR__NORM_HF:
         return ((float)((double)value * spec->rescale) - spec->mean[c]) / spec->std[c];
     case MR__NORM_NONE:
     default:
-        return (float)value;
+        return value;
     }
 }
 
@@ -22,5 +22,18 @@ void mr__normalise_table(const mr__plan_spec *spec, float table[3][256])
 {
     for (int c = 0; c < 3; c++)
         for (int value = 0; value < 256; value++)
-            table[c][value] = normalised(spec, c, value);
+            table[c][value] = normalised(spec, spec->norm, c, (float)value);
+}
+
+void mr__normalise_floats(const mr__plan_spec *spec, int channel, const float *in, size_t n,
+                          float *out, size_t step)
+{
+    const mr__plan_spec s = *spec; /* so that no store can change it */
+
+    if (s.norm == MR__NORM_TORCHVISION && step == 1)
+        for (size_t i = 0; i < n; i++)
+            out[i] = normalised(&s, MR__NORM_TORCHVISION, channel, in[i]);
+    else
+        for (size_t i = 0; i < n; i++)
+            out[step * i] = normalised(&s, s.norm, channel, in[i]);
 }

@@ -9,13 +9,12 @@
  *
  * The ring is enough because the first source of an output never decreases: when row y arrives, all
  * outputs that end at y are made before row y + 1 overwrites row y + 1 - max_taps. A pass whose
- * outputs have one tap each (n == m, nearest, an enlarging box) copies.
+ * outputs have one tap each (n == m, nearest, an enlarging box) copies. What a pass does with the
+ * values is the engine's.
  */
 #include "transform/resize.h"
 
 #include <string.h>
-
-#include "transform/wide.h"
 
 static size_t aligned(size_t n)
 {
@@ -36,7 +35,7 @@ static parts parts_of(const mr__resize_job *job)
     p.line = p.ring + job->ring_stride * job->ring_rows;
     p.out = p.line + job->ring_stride;
     p.planes = p.out + out_row;
-    p.rows = p.planes + aligned(job->plane_stride * job->channels * sizeof(int16_t));
+    p.rows = p.planes + aligned(job->plane_stride * job->channels * job->engine->plane_bytes);
     p.end = aligned(p.rows + ((size_t)job->ring_rows + 2) * sizeof(uint8_t *));
     return p;
 }
@@ -44,12 +43,14 @@ static parts parts_of(const mr__resize_job *job)
 void mr__resize_measure(mr__resize_job *job, mr__pass_order order)
 {
     int64_t dw = (int64_t)job->h.n - job->h.m, dh = (int64_t)job->v.n - job->v.m;
-    size_t value = job->wide ? sizeof(uint16_t) : 1;
+    const mr__engine *engine = job->engine;
     mr__coeffs_span h, v;
 
-    job->vertical_first = order == MR__PASS_PILLOW_13 && dw != 0 && dh > 0 && dh > 2 * dw;
-    job->h.form = job->wide ? MR__COEFFS_DOUBLE : MR__COEFFS_ROWS;
-    job->v.form = job->wide ? MR__COEFFS_DOUBLE : MR__COEFFS_PAIRS;
+    /* rows are held as they come in only where both passes have the same values */
+    job->vertical_first = order == MR__PASS_PILLOW_13 && dw != 0 && dh > 0 && dh > 2 * dw &&
+                          engine->in_bytes == engine->out_bytes;
+    job->h.form = engine->h_form;
+    job->v.form = engine->v_form;
     mr__coeffs_measure(&job->h, &h);
     mr__coeffs_measure(&job->v, &v);
     job->x0 = h.lo;
@@ -59,9 +60,10 @@ void mr__resize_measure(mr__resize_job *job, mr__pass_order order)
     job->ring_rows = v.max_taps;
     /* sides are below 2^16 and channels at most 4: nothing here comes near 2^63 */
     /* planes of a row lie close, only the row is padded for the kernels */
-    job->out_stride = (job->h.count * value + 15) & ~(size_t)15;
-    job->ring_stride = job->vertical_first ? aligned((size_t)(h.hi - h.lo) * job->channels * value)
-                                           : aligned(job->out_stride * job->channels);
+    job->out_stride = (job->h.count * engine->out_bytes + 15) & ~(size_t)15;
+    job->ring_stride = job->vertical_first
+                           ? aligned((size_t)(h.hi - h.lo) * job->channels * engine->in_bytes)
+                           : aligned(job->out_stride * job->channels);
     /* the horizontal kernel reads whole groups of eight taps */
     job->plane_stride = aligned((size_t)(h.hi - h.lo) + ((h.max_taps + 7u) & ~7u));
     job->bytes = parts_of(job).end;
@@ -77,40 +79,29 @@ void mr__resizer_init(mr__resizer *resizer, const mr__resize_job *job, const mr_
     resizer->ring = scratch + p.ring;
     resizer->line = scratch + p.line;
     resizer->out = scratch + p.out;
-    resizer->planes = (mr__planes){.values = (int16_t *)(void *)(scratch + p.planes),
-                                   .stride = job->plane_stride,
-                                   .channels = job->channels};
+    resizer->planes = scratch + p.planes;
     resizer->rows = (const uint8_t **)(void *)(scratch + p.rows);
     /* what lies behind a plane meets weights of zero, but has to be something */
     for (uint32_t c = 0; c < job->channels; c++)
-        memset(resizer->planes.values + c * job->plane_stride + columns, 0,
-               (job->plane_stride - columns) * sizeof(int16_t));
-}
-
-/* One tap an output: pixels are only moved. */
-static void gather(const mr__resizer *r, const uint8_t *row, uint8_t *out)
-{
-    const uint32_t *first = r->h->first, x0 = r->job.x0, channels = r->job.channels;
-
-    for (uint32_t c = 0; c < channels; c++, out += r->job.out_stride)
-        for (uint32_t x = 0; x < r->h->key.count; x++)
-            out[x] = row[(size_t)(first[x] - x0) * channels + c];
+        memset(scratch + p.planes + (c * job->plane_stride + columns) * job->engine->plane_bytes, 0,
+               (job->plane_stride - columns) * job->engine->plane_bytes);
 }
 
 static void horizontal(const mr__resizer *r, const uint8_t *row, uint8_t *out)
 {
     const mr__resize_job *job = &r->job;
+    const mr__across pass = {.kernels = r->kernels,
+                             .coeffs = r->h,
+                             .row = row,
+                             .x0 = job->x0,
+                             .columns = job->x1 - job->x0,
+                             .channels = job->channels,
+                             .planes = r->planes,
+                             .plane_stride = job->plane_stride,
+                             .out = out,
+                             .out_stride = job->out_stride};
 
-    if (job->wide) {
-        mr__wide_horizontal(row, job->x0, r->h, out);
-        return;
-    }
-    if (r->h->max_taps == 1) {
-        gather(r, row, out);
-        return;
-    }
-    r->kernels->split(row, job->x1 - job->x0, &r->planes);
-    r->kernels->horizontal(&r->planes, job->x0, r->h, out, job->out_stride);
+    job->engine->across(&pass);
 }
 
 static const uint8_t *ring_row(const mr__resizer *r, uint32_t y)
@@ -128,10 +119,7 @@ static const uint8_t *vertical(const mr__resizer *r, uint32_t index)
     for (uint32_t j = 0; j < taps; j++)
         r->rows[j] = ring_row(r, first + j);
     r->rows[taps] = r->rows[taps - 1];
-    if (r->job.wide)
-        mr__wide_vertical(r->rows, r->v, index, r->job.ring_stride / sizeof(uint16_t), r->line);
-    else
-        r->kernels->vertical(r->rows, r->v, index, r->job.ring_stride, r->line);
+    r->job.engine->down(r->kernels, r->v, index, r->rows, r->job.ring_stride, r->line);
     return r->line;
 }
 
@@ -147,8 +135,7 @@ void mr__resizer_push(mr__resizer *resizer, const uint8_t *row)
     if (!job->vertical_first)
         horizontal(resizer, row, slot);
     else
-        memcpy(slot, row,
-               (size_t)(job->x1 - job->x0) * job->channels * (job->wide ? sizeof(uint16_t) : 1));
+        memcpy(slot, row, (size_t)(job->x1 - job->x0) * job->channels * job->engine->in_bytes);
 }
 
 const uint8_t *mr__resizer_next(mr__resizer *resizer)

@@ -3,23 +3,22 @@
 #ifndef MR_TRANSFORM_RESIZE_H
 #define MR_TRANSFORM_RESIZE_H
 
-#include "transform/coeffs.h"
-#include "transform/kernels.h"
+#include "transform/engine.h"
 
 /* What is to be done, and the memory that it takes. */
 typedef struct mr__resize_job {
-    mr__coeffs_key h, v;
-    uint32_t channels; /* 1..4 */
-    bool wide;         /* 16-bit values */
-    bool vertical_first;
+    const mr__engine *engine;
+    mr__coeffs_key h, v; /* their forms are the engine's */
+    uint32_t channels;   /* 1..4 */
 
     /* from here on by mr__resize_measure */
+    bool vertical_first;
     uint32_t x0, x1, y0, y1; /* the source that is read */
     uint32_t ring_rows;
-    size_t out_stride;  /* bytes between the planes of an output row */
-    size_t ring_stride; /* bytes of a row in the ring */
-    size_t plane_stride;
-    size_t bytes; /* of scratch */
+    size_t out_stride;   /* bytes between the planes of an output row */
+    size_t ring_stride;  /* bytes of a row in the ring */
+    size_t plane_stride; /* values */
+    size_t bytes;        /* of scratch */
 } mr__resize_job;
 
 /* Completes a job whose first fields are set; horizontal first unless the rule and both passes say
@@ -33,7 +32,7 @@ typedef struct mr__resizer {
     uint32_t y;    /* source row that comes next */
     uint32_t next; /* output row that comes next, from 0 */
     uint8_t *ring, *line, *out;
-    mr__planes planes;
+    void *planes;
     const uint8_t **rows;
 } mr__resizer;
 

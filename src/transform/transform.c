@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One picture, from rows to tensor: stored rows -> upright rows -> what is resized -> two passes ->
- * RGB planes -> table -> destination. Everything that the plan and the header decide is worked out
- * once, in a job, before the first row; the same job gives the memory bill.
+ * RGB planes -> table (floats: arithmetic) -> destination. Everything that the plan and the header
+ * decide is worked out once, in a job, before the first row; the same job gives the memory bill.
  */
 #include "transform/transform.h"
 
@@ -75,6 +75,13 @@ static void place_buffers(job *j)
         j->bytes += aligned(stored_width * j->pixel_bytes * (j->region.y1 - j->region.y0));
 }
 
+static const mr__engine *engine_of(const mr__plan_spec *spec, const mr__colour *colour)
+{
+    if (spec->engine == MR__ENGINE_FLOAT)
+        return &mr__engine_float; /* its plans are RGB first: bytes, 1 or 3 channels */
+    return colour->wide ? &mr__engine_wide : &mr__engine_bytes;
+}
+
 static mr_status job_make(const mr__plan_spec *spec, const mr__picture *picture, job *j,
                           mr_error *err)
 {
@@ -105,7 +112,7 @@ static mr_status job_make(const mr__plan_spec *spec, const mr__picture *picture,
                                    .from = g->crop_y,
                                    .count = g->crop_height};
     j->resize.channels = j->colour.channels;
-    j->resize.wide = j->colour.wide;
+    j->resize.engine = engine_of(spec, &j->colour);
     mr__resize_measure(&j->resize, spec->pass_order);
     j->upright = (mr__region){
         .x0 = j->resize.x0, .y0 = j->resize.y0, .x1 = j->resize.x1, .y1 = j->resize.y1};
@@ -225,6 +232,28 @@ static void store_padding(mr__transform *t)
             store_row(t, rgb, x, y, t->spec.out_width - x < 256 ? t->spec.out_width - x : 256);
 }
 
+/* One row of levels that are floats: arithmetic, destination. */
+static void finish_floats(mr__transform *t, const uint8_t *planes)
+{
+    const mr__plan_spec *s = &t->spec;
+    const mr__geometry *g = &t->job.geometry;
+    const size_t at = (size_t)(g->pad_y + t->rows_out) * s->out_width + g->pad_x;
+    const size_t plane = (size_t)s->out_width * s->out_height;
+    float *dst = (float *)(void *)t->dst;
+
+    for (int c = 0; c < 3; c++) {
+        size_t channel = (size_t)c;
+        const uint8_t *from =
+            planes + (t->job.colour.channels < 3 ? 0 : channel * t->job.resize.out_stride);
+        bool planar = s->layout == MR_LAYOUT_NCHW;
+
+        mr__normalise_floats(s, c, (const float *)(const void *)from, g->crop_width,
+                             planar ? dst + channel * plane + at : dst + at * 3 + channel,
+                             planar ? 1 : 3);
+    }
+    t->rows_out++;
+}
+
 /* One row out of the passes: colour rule, table, destination. */
 static void finish_row(mr__transform *t, const uint8_t *planes)
 {
@@ -258,7 +287,10 @@ static void take_row(mr__transform *t, const uint8_t *row)
     }
     mr__resizer_push(&t->resizer, row);
     while ((planes = mr__resizer_next(&t->resizer)) != NULL)
-        finish_row(t, planes);
+        if (t->spec.engine == MR__ENGINE_FLOAT)
+            finish_floats(t, planes);
+        else
+            finish_row(t, planes);
 }
 
 /* ---- one picture ---- */

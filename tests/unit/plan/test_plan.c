@@ -52,7 +52,7 @@ static void test_presets_come_back(void **state)
         mr_plan_close(&copy);
         assert_null(copy);
     }
-    assert_int_equal(n, 7);
+    assert_int_equal(n, 8);
 }
 
 /* These are what stores remember: a change here orphans every collection made before. */
@@ -68,6 +68,8 @@ static void test_fingerprints_are_frozen(void **state)
         {"google/siglip-base-patch16-224@transformers",
          "mr1:af9ef931c5cc2c085e60bdc1d8ef0ed67bf5bc7a2c7c34b2b293208e605efae7"},
         {"letterbox", "mr1:67eb3644f6424650e5856c5e882f0cb72a39d9b330ee45512c9975a428db5eaf"},
+        {"original/masked-stretch",
+         "mr1:5417d2a9268913a696363e3af551a568508699d25e9c5276d78002c4ff57094d"},
         {"raw", "mr1:7c9d250a43b17b64ffb484f24a50cca8f82962a2104cac5d09964cf362b98613"},
         {"millrace/builtin",
          "mr1:f45bb2e2621c71b0c49ea4e89134c3e23043e9e1e427230a09ed655a88d852ee"},
@@ -94,6 +96,55 @@ static void test_text_of_openclip(void **state)
                         "fill=0,0,0\nnorm=torchvision\nrescale=1\n"
                         "mean=0.48145467,0.4578275,0.40821072\n"
                         "std=0.26862955,0.2613026,0.2757771\ndtype=f32\nlayout=nchw\n");
+    mr_plan_close(&plan);
+}
+
+/* What was fingerprinted before there were engines does not name one. */
+static void test_engine_is_written_where_it_is_another(void **state)
+{
+    mr_plan *plan = open_plan("letterbox"), *same = NULL;
+    char text[MR__PLAN_TEXT_MAX], *at;
+    mr_error err;
+
+    (void)state;
+    assert_null(strstr(mr_plan_text(plan), "engine"));
+    (void)snprintf(text, sizeof text, "%sengine=pillow\n", mr_plan_text(plan));
+    assert_int_equal(mr_plan_parse(text, &same, &err), MR_OK);
+    assert_string_equal(mr_plan_text(same), mr_plan_text(plan));
+    mr_plan_close(&same);
+    mr_plan_close(&plan);
+    plan = open_plan("original/masked-stretch:20x10");
+    (void)snprintf(text, sizeof text, "%s", mr_plan_text(plan));
+    at = strstr(text, "engine=float\nfilter=bilinear\n");
+    assert_non_null(at);
+    memmove(at, at + 13, strlen(at + 13) + 1);
+    assert_int_equal(mr_plan_parse(text, &same, &err), MR_OK);
+    assert_string_not_equal(mr_plan_fingerprint(same), mr_plan_fingerprint(plan));
+    assert_null(strstr(mr_plan_text(same), "engine"));
+    mr_plan_close(&same);
+    mr_plan_close(&plan);
+}
+
+static void test_options_in_a_name(void **state)
+{
+    static const char name[] =
+        "original/masked-stretch:20x10?layout=nhwc&mean=0.5,0.25,0&std=1,2,3";
+    mr_plan *plan = open_plan(name), *same;
+    mr_row_shape shape = mr_plan_row_shape(plan);
+
+    (void)state;
+    assert_string_equal(mr_plan_name(plan), name);
+    assert_int_equal(shape.layout, MR_LAYOUT_NHWC);
+    assert_int_equal(shape.width, 20);
+    assert_int_equal(shape.height, 10);
+    assert_non_null(strstr(mr_plan_text(plan), "mean=0.5,0.25,0\nstd=1,2,3\ndtype=f32\n"));
+    same = open_plan(
+        "original/masked-stretch?std=1,2,3&resize_size=20x10&layout=nhwc&mean=0.50,.25,0");
+    assert_string_equal(mr_plan_fingerprint(same), mr_plan_fingerprint(plan));
+    mr_plan_close(&same);
+    same = open_plan("original/masked-stretch:20x10?");
+    assert_string_not_equal(mr_plan_fingerprint(same), mr_plan_fingerprint(plan));
+    mr_plan_close(&same);
     mr_plan_close(&plan);
 }
 
@@ -143,6 +194,17 @@ static void test_names_refused(void **state)
     refuse_name("raw:16385x5", MR_E_INVALID, "WIDTHxHEIGHT");
     refuse_name("raw:", MR_E_INVALID, "WIDTHxHEIGHT");
     refuse_name("raw:-1x5", MR_E_INVALID, "WIDTHxHEIGHT");
+    refuse_name("raw:5x5x5?dtype=u8", MR_E_INVALID, "WIDTHxHEIGHT");
+    refuse_name("letterbox?filtre=box", MR_E_INVALID, "unknown key filtre: did you mean filter?");
+    refuse_name("letterbox?filter=bix", MR_E_INVALID, "filter=bix: did you mean box?");
+    refuse_name("letterbox:8x8?layout=nhwc&mean", MR_E_INVALID, "not key=value: mean");
+    refuse_name("letterbox?mean=1,2", MR_E_INVALID, "mean=1,2: needs three finite numbers");
+    refuse_name("letterbox?std=1,1,0", MR_E_INVALID, "std: must be positive");
+    refuse_name("leterbox?layout=nhwc", MR_E_NOT_FOUND, "did you mean letterbox?");
+    refuse_name("original/masked-stretch?filter=box", MR_E_INVALID, "bilinear and bicubic");
+    refuse_name("original/masked-stretch?colour=rgb-last", MR_E_INVALID, "use rgb-first");
+    refuse_name("original/masked-stretch?norm=none&dtype=u8", MR_E_INVALID, "use f32");
+    refuse_name("original/masked-stretch?crop=centre-floor&crop_size=4x4", MR_E_INVALID, "crop");
     refuse_name("raw:111111111111111111111111111111x5", MR_E_INVALID, "WIDTHxHEIGHT");
 }
 
@@ -285,6 +347,25 @@ static void test_numbers_come_back(void **state)
     assert_string_equal(text, "0.00392156862745098");
 }
 
+static void test_what_is_not_exact_says_so(void **state)
+{
+    mr_plan *plan = open_plan("letterbox?engine=float");
+    json_t *object = json_loads(mr_plan_json(plan), 0, NULL);
+    mr_preset preset;
+
+    (void)state;
+    assert_true(json_is_false(json_object_get(object, "exact")));
+    assert_true(json_real_value(json_object_get(object, "max_error")) == 0.001);
+    json_decref(object);
+    mr_plan_close(&plan);
+    for (size_t i = 0; mr_preset_at(i, &preset); i++) {
+        bool masked = strcmp(preset.name, "original/masked-stretch") == 0;
+
+        assert_int_equal(preset.exact, !masked);
+        assert_true(preset.max_error == (masked ? 0.001 : 0.0));
+    }
+}
+
 static void test_json(void **state)
 {
     mr_plan *plan = open_plan("openai/clip-vit-base-patch32@transformers");
@@ -296,6 +377,8 @@ static void test_json(void **state)
     assert_string_equal(json_string_value(json_object_get(object, "fingerprint")),
                         mr_plan_fingerprint(plan));
     assert_string_equal(json_string_value(json_object_get(object, "crop")), "centre-floor");
+    assert_true(json_is_true(json_object_get(object, "exact")));
+    assert_true(json_real_value(json_object_get(object, "max_error")) == 0.0);
     assert_true(json_real_value(json_object_get(object, "rescale")) == 1.0 / 255.0);
     assert_true(json_real_value(json_array_get(json_object_get(object, "mean"), 0)) == 0.48145467);
     assert_int_equal(json_integer_value(json_array_get(json_object_get(object, "size"), 1)), 224);
@@ -315,6 +398,9 @@ int main(void)
         cmocka_unit_test(test_hostile_whole),
         cmocka_unit_test(test_one_meaning_one_fingerprint),
         cmocka_unit_test(test_numbers_come_back),
+        cmocka_unit_test(test_engine_is_written_where_it_is_another),
+        cmocka_unit_test(test_options_in_a_name),
+        cmocka_unit_test(test_what_is_not_exact_says_so),
         cmocka_unit_test(test_json),
     };
 
