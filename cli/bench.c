@@ -17,6 +17,7 @@
 #include "firstbatch.h"
 #include "out.h"
 #include "planfile.h"
+#include "settings.h"
 #include "run.h"
 #include "text.h"
 
@@ -64,6 +65,7 @@ static mr_status open_parts(struct bench *b, mr_error *err)
     const char *embed =
         cli_given(b->args, OPT_EMBEDDER) ? cli_text(b->args, OPT_EMBEDDER) : "builtin";
     const char *name = cli_text(b->args, OPT_PLAN);
+    char section[CLI_PLAN_MAX];
     const mr_logger logger = cli_console_logger();
     mr_embedder *facts = NULL;
     mr_embedder_info info;
@@ -74,6 +76,8 @@ static mr_status open_parts(struct bench *b, mr_error *err)
         return status;
     mr_embedder_info_get(facts, &info);
     status = cli_plan_argument(name, &text, err);
+    if (!name && !info.plan && cli_settings_plan(b->args, section, sizeof section))
+        name = section;
     if (status == MR_OK && !name && !info.plan) {
         (void)snprintf(err->message, sizeof err->message,
                        "embedder %s needs a plan to be named (--plan NAME)", embed);

@@ -19,8 +19,11 @@ static bool print_preset(const struct cli_args *args, const mr_preset *preset, c
                                       (int)shape.width, (int)shape.height, "fingerprint",
                                       mr_plan_fingerprint(plan)),
                             9);
-    printf("%-52s %5ux%-5u %-6s %s\n", preset->name, shape.width, shape.height,
-           preset->exact ? "exact" : "", preset->reference);
+    printf("%-52s %5ux%-5u ", preset->name, shape.width, shape.height);
+    if (preset->exact)
+        printf("exact  %s\n", preset->reference);
+    else
+        printf("       %s, within %g of 255\n", preset->reference, preset->max_error);
     return cli_out_open();
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* preprocess: images -> tensors in a file. Without --plan those that the default embedder gets. */
+/* preprocess: images -> tensors in a file. Without --plan those of the configuration's section
+ * preprocess, else those that the default embedder gets. */
 #include <stdio.h>
 
 #include "console.h"
@@ -24,7 +25,7 @@ static mr_status default_plan(char *name, size_t size, mr_error *err)
 
 int cli_preprocess(const struct cli_args *args)
 {
-    char spec[4200], plan[256];
+    char spec[4200], plan[CLI_PLAN_MAX];
     struct cli_run run = {.store = spec,
                           .store_name = cli_text(args, OPT_OUT),
                           .embed = "none",
@@ -34,15 +35,12 @@ int cli_preprocess(const struct cli_args *args)
     mr_status status;
     int rc;
 
-    if (!cli_given(args, OPT_PLAN) && cli_settings_tensors(args))
-        return cli_fail(
-            args->verb, CLI_ENVIRONMENT,
-            "the section preprocess of the configuration means the plan "
-            "original/masked-stretch, which is not in this build; name one with --plan");
     if (!cli_out_spec(args, spec, sizeof spec, &rc))
         return rc;
-    status = default_plan(plan, sizeof plan, &err);
-    if (status != MR_OK)
-        return cli_fail_error(args->verb, status, &err);
+    if (!cli_settings_plan(args, plan, sizeof plan)) {
+        status = default_plan(plan, sizeof plan, &err);
+        if (status != MR_OK)
+            return cli_fail_error(args->verb, status, &err);
+    }
     return cli_run(args, &run);
 }

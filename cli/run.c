@@ -13,6 +13,7 @@
 #include "out.h"
 #include "planfile.h"
 #include "progress.h"
+#include "settings.h"
 #include "signals.h"
 #include "summary.h"
 
@@ -143,6 +144,7 @@ static int outcome(const struct cli_args *args, const struct cli_run *run,
 int cli_run(const struct cli_args *args, const struct cli_run *run)
 {
     struct cli_progress *progress = NULL;
+    char default_plan[CLI_PLAN_MAX];
     mr_pipeline_options options;
     mr_source_options source_options;
     mr_source *source = NULL;
@@ -156,6 +158,8 @@ int cli_run(const struct cli_args *args, const struct cli_run *run)
                          "no SOURCE: a file, a directory, a URL, @list.txt, or - for stdin");
     cli_pipeline_options(args, run, &options);
     cli_source_options(args, &source_options);
+    if (cli_settings_plan(args, default_plan, sizeof default_plan))
+        options.default_plan = default_plan;
     status = cli_plan_argument(cli_text(args, OPT_PLAN), &plan_text, &err);
     if (status != MR_OK)
         return cli_fail_error(args->verb, status, &err);

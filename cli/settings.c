@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "console.h"
 #include "declared.h"
@@ -428,16 +429,48 @@ int cli_settings_load(struct cli_args *args)
     return rc;
 }
 
-bool cli_settings_tensors(const struct cli_args *args)
+/* Appends the `n` values of a list, or of its default, with `between`. */
+static void add_items(const struct cli_args *args, const char *key, uint32_t n, char between,
+                      char *to, size_t size)
 {
-    static const char *const names[] = {"preprocess.image_size[0]", "preprocess.mean[0]",
-                                        "preprocess.std[0]", "preprocess.data_format"};
-    size_t i;
+    const char *fallback = cli_settings_original(args, key);
+    char name[64];
+    uint32_t i;
 
-    for (i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (mr_config_find(args->config, names[i]))
-            return true;
-    return false;
+    for (i = 0; i < n; i++) {
+        const mr_config_value *value;
+        size_t used = strlen(to);
+
+        (void)snprintf(name, sizeof name, "%s[%u]", key, i);
+        value = mr_config_find(args->config, name);
+        fallback += strspn(fallback, "[, ");
+        (void)snprintf(to + used, size - used, "%.*s%c", value ? 64 : (int)strcspn(fallback, ",]"),
+                       value ? value->text : fallback, i + 1 < n ? between : '\0');
+        fallback += strcspn(fallback, ",]");
+    }
+}
+
+bool cli_settings_plan(const struct cli_args *args, char *name, size_t size)
+{
+    static const char *const width_first[] = {"preprocess.image_size[1]",
+                                              "preprocess.image_size[0]"};
+    const char *layout = cli_settings_original(args, "preprocess.data_format");
+    char sides[2][32] = {"224", "224"}, mean[256] = "", std[256] = "";
+    int i;
+
+    if (!has(args, "preprocess", RANK_FILE))
+        return false;
+    for (i = 0; i < 2; i++) {
+        const mr_config_value *value = mr_config_find(args->config, width_first[i]);
+
+        if (value)
+            (void)snprintf(sides[i], sizeof sides[i], "%s", value->text);
+    }
+    add_items(args, "preprocess.mean", 3, ',', mean, sizeof mean);
+    add_items(args, "preprocess.std", 3, ',', std, sizeof std);
+    (void)snprintf(name, size, "original/masked-stretch:%sx%s?mean=%s&std=%s&layout=%s", sides[0],
+                   sides[1], mean, std, strcasecmp(layout, "NHWC") == 0 ? "nhwc" : "nchw");
+    return true;
 }
 
 void cli_settings_fini(struct cli_args *args)

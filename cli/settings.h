@@ -5,6 +5,8 @@
 
 #include "options.h"
 
+#define CLI_PLAN_MAX 1024 /* bytes of a plan's name with its options */
+
 struct cli_setting {
     const char *key; /* "workers.batch" */
     enum cli_option_id option;
@@ -25,8 +27,9 @@ bool cli_settings_has(enum cli_option_id id);
 int cli_settings_load(struct cli_args *args);
 void cli_settings_fini(struct cli_args *args);
 
-/* Does the file, or the environment, describe tensors in its section preprocess? */
-bool cli_settings_tensors(const struct cli_args *args);
+/* The name of the plan that the section preprocess of the file means: the original's; false if
+ * there is no such section. */
+bool cli_settings_plan(const struct cli_args *args, char *name, size_t size);
 
 /* Value of a key of the original: of file or environment, else its default; NULL: none. */
 const char *cli_settings_original(const struct cli_args *args, const char *name);

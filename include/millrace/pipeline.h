@@ -63,7 +63,10 @@ typedef struct mr_pipeline_options {
     uint32_t
         queue_batches; /**< batches that may be embedded and not yet stored, fewer if
                           memory_bytes is small; 1..1000000; default 0: what the store can use */
-    unsigned char reserved[52];
+    const char *default_plan; /**< preset name, where `plan` and `plan_text` are NULL and the
+                                 embedder has no plan of its own; default NULL: one must be named,
+                                 or remembered by the collection */
+    unsigned char reserved[44];
 } mr_pipeline_options;
 
 /** Fills in the defaults. The single source of them. */

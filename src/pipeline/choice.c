@@ -45,7 +45,7 @@ mr_status mr__choice_named(const mr_pipeline_options *options, mr__choice *out, 
     return status;
 }
 
-/* The plan that `embed` needs, by name. */
+/* The plan that `embed` needs, by name; "" if it leaves the choice. */
 static mr_status needed_plan(const mr_pipeline_options *options, const char *embed, char *name,
                              size_t size, mr_error *err)
 {
@@ -53,24 +53,41 @@ static mr_status needed_plan(const mr_pipeline_options *options, const char *emb
     mr_embedder_info info;
     mr_status status;
 
+    name[0] = '\0';
     if (is_none(embed))
-        return mr__error_set(err, MR_E_INVALID, "no plan: without an embedder one must be named");
+        return MR_OK;
     status = open_embedder(options, embed, NULL, &embedder, err);
     if (status != MR_OK)
         return status;
     mr_embedder_info_get(embedder, &info);
-    if (!info.plan || !mr__text_copy(name, size, info.plan))
-        status = mr__error_set(err, MR_E_INVALID,
-                               "no plan: embedder %s needs one to be named (--plan NAME)", embed);
+    if (info.plan && !mr__text_copy(name, size, info.plan))
+        name[0] = '\0';
     mr_embedder_close(&embedder);
-    return status;
+    return MR_OK;
+}
+
+static mr_status no_plan(const char *embed, mr_error *err)
+{
+    if (is_none(embed))
+        return mr__error_set(err, MR_E_INVALID, "no plan: without an embedder one must be named");
+    return mr__error_set(err, MR_E_INVALID,
+                         "no plan: embedder %s needs one to be named (--plan NAME)", embed);
 }
 
 static mr_status choose_plan(const mr_pipeline_options *options, const mr_collection *remembered,
                              const char *embed, mr__choice *out, mr_error *err)
 {
     mr_status status = MR_OK;
+    bool asked = false;
 
+    if (!out->plan && options->default_plan) {
+        asked = true;
+        status = needed_plan(options, embed, out->plan_name, sizeof out->plan_name, err);
+        if (status == MR_OK && !out->plan_name[0])
+            status = mr_plan_open(options->default_plan, &out->plan, err);
+        if (status != MR_OK)
+            return status;
+    }
     if (!out->plan && remembered->plan_text && *remembered->plan_text) {
         status = mr_plan_parse(remembered->plan_text, &out->plan, err);
         if (status != MR_OK)
@@ -80,7 +97,10 @@ static mr_status choose_plan(const mr_pipeline_options *options, const mr_collec
         return MR_OK;
     }
     if (!out->plan) {
-        status = needed_plan(options, embed, out->plan_name, sizeof out->plan_name, err);
+        if (!asked)
+            status = needed_plan(options, embed, out->plan_name, sizeof out->plan_name, err);
+        if (status == MR_OK && !out->plan_name[0])
+            status = no_plan(embed, err);
         if (status == MR_OK)
             status = mr_plan_open(out->plan_name, &out->plan, err);
     }

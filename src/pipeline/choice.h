@@ -20,8 +20,8 @@ mr_status mr__choice_named(const mr_pipeline_options *options, mr__choice *out, 
 
 /*
  * Adds what mr__choice_named left open. In this order. Embedder: named, remembered by the
- * collection, "builtin". Plan: named, remembered, what the embedder needs. `store` is asked what it
- * remembers.
+ * collection, "builtin". Plan: named, the default one if the embedder leaves the choice,
+ * remembered, what the embedder needs. `store` is asked what it remembers.
  */
 mr_status mr__choice_open(const mr_pipeline_options *options, mr_store *store, mr__choice *out,
                           mr_error *err);

@@ -111,10 +111,37 @@ def test_the_original_file_is_accepted_unchanged(tmp_path):
     (["search", "x.jpg", f"--config={ORIGINAL}"], "milvus: not in this build"),
     ([f"--config={ORIGINAL}", "collection", "list"], "milvus: not in this build"),
     (["report", "--config", ORIGINAL], "milvus: not in this build"),
-    (["preprocess", "x", "--out", "null:", "--config", ORIGINAL], "original/masked-stretch, which is not in this build"),
 ])
 def test_what_the_original_names_and_is_not_built(tmp_path, args, words):
     assert words in run(tmp_path, *args, expect=3).stderr
+
+
+def fingerprint(folder, plan):
+    return run(folder, "plan", plan, "--json").json["fingerprint"]
+
+
+@pytest.mark.parametrize("section, plan, shape", [
+    (None, "original/masked-stretch", (3, 224, 224)),
+    ("{batch_size: 9}", "original/masked-stretch", (3, 224, 224)),
+    ("{image_size: [30, 50], data_format: nhwc}", "original/masked-stretch:50x30?layout=nhwc", (30, 50, 3)),
+    ("{mean: [0.5, 0.25, 0], std: [1, 2e-1, 3.0]}", "original/masked-stretch?mean=0.5,.25,0&std=1,0.2,3", (3, 224, 224)),
+])
+def test_the_section_preprocess_is_a_plan(album, tmp_path, section, plan, shape):
+    config = ORIGINAL if section is None else tmp_path / write(tmp_path, f"preprocess: {section}\n")
+    done = run(album, "preprocess", "photos", "--out", tmp_path / "t.npy", "--config", config, "--json")
+    assert done.json["fingerprint"] == fingerprint(tmp_path, plan)
+    assert np.load(tmp_path / "t.npy").shape[1:] == shape
+    # an option beats the file, and the embedder's own plan does too
+    done = run(album, "preprocess", "photos", "--out", "null:", "--config", config, "--plan", "raw", "--json")
+    assert done.json["fingerprint"] == fingerprint(tmp_path, "raw")
+    done = run(album, "embed", "photos", "--out", "null:", "--config", config, "--embed", "builtin", "--json")
+    assert done.json["fingerprint"] == fingerprint(tmp_path, "millrace/builtin")
+
+
+def test_a_section_preprocess_that_is_no_plan(album, tmp_path):
+    config = tmp_path / write(tmp_path, "preprocess:\n  std: [1, 0, 1]\n")
+    told = run(album, "preprocess", "photos", "--out", "null:", "--config", config, expect=2).stderr
+    assert "std=1,0,1" in told and "std: must be positive numbers" in told
 
 
 def test_a_local_store_with_the_original_file(album, tmp_path):

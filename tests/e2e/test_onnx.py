@@ -339,3 +339,21 @@ def test_bad_pictures_leave_no_hole(work, tmp_path):
     assert [r["row"] for r in rows][0] == 0
     run(tmp_path, "preprocess", "one.png", "--plan", "small.plan", "--out", "t.npy")
     same(np.load(tmp_path / "o.npy"), models.reference(work / "eight.onnx", np.load(tmp_path / "t.npy"), batch=8))
+
+
+def test_the_section_preprocess_of_the_configuration(work, tmp_path):
+    """The plan of a model that names none; a collection keeps to the one it was made with."""
+    config = tmp_path / "c.yaml"
+    config.write_text(f"embed: {{embedder: 'onnx:{work}/any.onnx'}}\npreprocess: {{image_size: [32, 32]}}\n")
+    section = "original/masked-stretch:32x32"
+    want = run(work, "plan", section, "--json").json["fingerprint"]
+    done = run(work, "embed", "photos", "--out", "section.npy", "--config", config, "--json", env=ENV)
+    assert done.json["fingerprint"] == want
+    run(work, "preprocess", "photos", "--out", "masked.npy", "--config", config)
+    same(np.load(work / "section.npy"), models.reference(work / "any.onnx", np.load(work / "masked.npy")))
+    store = tmp_path / "s.mill"
+    run(work, "ingest", "photos", "--into", store, "--config", config, env=ENV)
+    assert run(work, "collection", "stats", store, "--json").json["fingerprint"] == want
+    config.write_text(config.read_text().replace("[32, 32]", "[32, 32], mean: [0, 0, 0]"))
+    told = run(work, "ingest", "photos", "--into", store, "--config", config, env=ENV, expect=2).stderr
+    assert section in told and "mean=0,0,0" in told
