@@ -11,8 +11,9 @@ VENV   := build/venv
 PYTHON := $(VENV)/bin/python
 export DEPS
 
-.PHONY: all build help deps demo test test-servers bench soak check fuzz install wheel dist clean distclean \
-        build-test package venv corpus milvus-lite servers deps-demo deps-wheel deps-test deps-servers deps-check
+.PHONY: all build help deps demo test test-servers test-oracles bench soak check fuzz install wheel dist clean distclean \
+        build-test package venv venv-oracles corpus milvus-lite servers deps-demo deps-wheel deps-test deps-servers \
+        deps-check
 # The goals share build directories and print one after the other; Ninja is parallel by itself.
 .NOTPARALLEL:
 
@@ -23,6 +24,7 @@ help:
 	@echo 'make demo         install what is missing, build, ingest real photos, search them: build/demo/index.html'
 	@echo 'make test         install what is missing, build, run the test suite'
 	@echo 'make test-servers the tests with a real Triton and a real Milvus, which it installs in build/servers'
+	@echo 'make test-oracles comparisons with reference libraries that are large: JAX'
 	@echo 'make check        format, lint, clang-tidy, clang build, sanitizers, fuzz smoke'
 	@echo 'make bench        the numbers of the README, on this machine'
 	@echo 'make bench-python the Python package against the C stream and a Pillow pool: bench/results/python.json'
@@ -88,6 +90,12 @@ test: deps-test build-test corpus package milvus-lite
 test-servers: deps-servers build-test corpus servers
 	@$(PYTHON) tools/run_tests.py --build build/test --jobs $(JOBS) --python-only --folder servers
 
+venv-oracles:
+	@tools/venv.sh build/venv-oracles oracles
+
+test-oracles: deps-test build-test corpus venv-oracles
+	@build/venv-oracles/bin/python tools/run_tests.py --build build/test --oracles
+
 check: deps-check corpus milvus-lite
 	@$(PYTHON) tools/check.py --jobs $(JOBS)
 
@@ -117,7 +125,7 @@ dist: build
 	@meson dist -C build --no-tests
 
 clean:
-	@if [ -d build ]; then find build -mindepth 1 -maxdepth 1 ! -name venv ! -name corpus -exec rm -rf {} +; fi
+	@if [ -d build ]; then find build -mindepth 1 -maxdepth 1 ! -name 'venv*' ! -name corpus -exec rm -rf {} +; fi
 
 distclean:
 	@rm -rf build

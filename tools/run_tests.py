@@ -7,6 +7,8 @@ Three kinds of tests (tests/README.md):
   pytest    test_*.py in the folders of tests/, and the oracles that have test functions
   oracles   tests/oracle/*_oracle.py without test functions: scripts that end "N passed, N failed"
 
+With --oracles only those of the folders in tests/oracle/: they need the packages of requirements-oracles.txt.
+
 The last line is "N passed, N failed". Status 0 only if nothing failed and something passed.
 """
 import argparse
@@ -211,6 +213,9 @@ def programs_of(build, args):
 
 def python_tests(args):
     """Paths for pytest and oracle scripts."""
+    if args.oracles:
+        scripts = sorted((ROOT / "tests/oracle").glob("*/*_oracle.py"))
+        return [], [path for path in scripts if not args.match or args.match in path.stem]
     folders = sorted({path.parent for path in (ROOT / "tests").rglob("test_*.py")})
     folders = [f for f in folders if f.name in (args.folder or {f.name} - ON_REQUEST)]
     scripts = []
@@ -257,6 +262,7 @@ def parse_arguments():
     parser.add_argument("--match", help="only tests whose name has this")
     parser.add_argument("--programs-only", action="store_true", help="leave Python tests out")
     parser.add_argument("--python-only", action="store_true", help="leave test programs out")
+    parser.add_argument("--oracles", action="store_true", help="only the oracles with large libraries")
     parser.add_argument("--sanitizer", choices=sorted(SANITIZER_ENV),
                         help="the build is sanitized: options, longer limits, no slow tests")
     return parser.parse_args()
@@ -276,7 +282,7 @@ def main():
         show(result)
 
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        if not args.python_only:
+        if not args.python_only and not args.oracles:
             tests = programs_of(args.build, args)
             jobs = [pool.submit(run_program, t, env, scale, prefix) for t in tests]
             for job in concurrent.futures.as_completed(jobs):

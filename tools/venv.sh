@@ -1,14 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Makes build/venv with the packages of requirements-test.txt, and without their dependencies those of
-# requirements-models.txt, once for each content of these files.
+# Makes a virtual environment with the packages of requirements-SET.txt (test, the default, or oracles),
+# once for each content of these files. With `test` come those of requirements-models.txt, without what
+# they themselves depend on.
 #
-#   tools/venv.sh DIRECTORY
+#   tools/venv.sh DIRECTORY [SET]
 set -eu
 
 venv=$1
-requirements=$(dirname "$0")/requirements-test.txt
-models=$(dirname "$0")/requirements-models.txt
+set=${2:-test}
+requirements=$(dirname "$0")/requirements-$set.txt
+models=/dev/null
+[ "$set" != test ] || models=$(dirname "$0")/requirements-models.txt
 
 # The system's own Python first: its venv module is what tools/deps.sh installs.
 python=''
@@ -31,5 +34,6 @@ echo "venv: installing into $venv: $(sed -n 's/^\([a-z].*\)/\1/p' "$requirements
 rm -rf "$venv"
 "$python" -m venv "$venv"
 "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-input -r "$requirements"
-"$venv/bin/python" -m pip install -q --disable-pip-version-check --no-input --no-deps -r "$models"
+[ "$models" = /dev/null ] ||
+    "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-input --no-deps -r "$models"
 printf '%s\n' "$stamp" >"$venv/stamp"
