@@ -61,8 +61,8 @@ typedef struct mr_pipeline_options {
     uint32_t commit_rows;   /**< rows that one commit may gather from batches that wait anyway,
                                1..1000000, never less than a batch; default 0: what the store likes */
     uint32_t
-        queue_batches; /**< batches that may be embedded and not yet stored, fewer if
-                          memory_bytes is small; 1..1000000; default 0: what the store can use */
+        queue_batches;        /**< batches that may be embedded and not yet stored, fewer if
+                                 memory_bytes is small; 1..1000000; default 0: what the store can use */
     const char *default_plan; /**< preset name, where `plan` and `plan_text` are NULL and the
                                  embedder has no plan of its own; default NULL: one must be named,
                                  or remembered by the collection */
