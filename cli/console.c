@@ -129,11 +129,13 @@ void cli_console_progress(const char *line)
     pthread_mutex_unlock(&cli_console.lock);
 }
 
-/* `raw` may quote what was typed: nothing of it reaches the terminal as a control character. */
-static void tell(const struct cli_verb *verb, const char *raw, const char *see)
+/* `raw` may quote what was typed: nothing of it reaches the terminal as a control character, nor
+ * what is secret in a URL. It is changed. */
+static void tell(const struct cli_verb *verb, char *raw, const char *see)
 {
     char message[2048];
 
+    mr_mask_secrets(raw);
     cli_text_escape(message, sizeof message, raw);
     pthread_mutex_lock(&cli_console.lock);
     clear_line();

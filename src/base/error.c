@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "millrace/log.h"
 
 static const char *const code_names[] = {
 #define MR_CODE_NAME(name, text) text,
@@ -107,6 +108,7 @@ static void error_fill(mr_error *err, mr_status status, const char *fmt, va_list
     memset(err, 0, sizeof *err);
     err->status = status;
     (void)vsnprintf(raw, sizeof raw, fmt, args);
+    mr_mask_secrets(raw);
     mr__text_escape(err->message, sizeof err->message, raw, strlen(raw));
 }
 

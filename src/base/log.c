@@ -18,6 +18,7 @@ void mr__log(const mr_logger *logger, mr_log_level level, const char *part, cons
     va_start(args, fmt);
     (void)vsnprintf(raw, sizeof raw, fmt, args);
     va_end(args);
+    mr_mask_secrets(raw);
     mr__text_escape(message, sizeof message, raw, strlen(raw));
     logger->write(logger->cookie, level, part, message);
 }

@@ -77,6 +77,7 @@ static void make_duplicate(mr_item *item, const char *owner)
     item->code = MR_CODE_DUPLICATE_ID;
     (void)snprintf(text, sizeof text, "the id was met before under %s",
                    *owner ? owner : "another source key");
+    mr_mask_secrets(text);
     mr__text_escape(item->message, sizeof item->message, text, strlen(text));
 }
 

@@ -8,6 +8,7 @@
 #include <nettle/sha2.h>
 
 #include "base/text.h"
+#include "millrace/log.h"
 
 /* three bytes of text for each of a locator and a file name below it, and room to spare */
 #define TEXT_MAX 65536
@@ -141,6 +142,7 @@ void mr__ident_reject(mr_item *item, mr_code code, const char *fmt, ...)
     (void)vsnprintf(raw, sizeof raw, fmt, args);
     va_end(args);
     item->code = code;
+    mr_mask_secrets(raw);
     mr__text_escape(item->message, sizeof item->message, raw, strlen(raw));
 }
 

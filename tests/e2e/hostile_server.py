@@ -69,7 +69,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             server.busy += 1
             server.most = max(server.most, server.busy)
             turn = server.seen[self.path]
-        name, _, rest = self.path[1:].partition("/")
+        name, _, rest = self.path[1:].partition("?")[0].partition("/")
         try:
             getattr(self, "at_" + name.replace("-", "_"))(rest, turn)
         except OSError:

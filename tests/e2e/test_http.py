@@ -181,6 +181,20 @@ def test_passwords_are_shown_nowhere(server, tmp_path):
     assert b"hemlich" not in b"".join(p.read_bytes() for p in tmp_path.glob("a.mill*"))
 
 
+def test_secret_parameters_are_in_no_message(server, tmp_path):
+    """A signed URL is the item's name, so ids and uris keep it; what is said about it does not."""
+    good, bad = server.url("ok?w=1&X-Amz-Signature=hemlich"), server.url("status/404?access_token=hemlich")
+    (tmp_path / "list.txt").write_text(f"{good}\n{bad}\n")
+    done = run(tmp_path, "ingest", "@list.txt", "--into", "a.mill", "--error-budget", "none", "--allow-private",
+               "--log-level", "debug")
+    rows = [json.loads(line) for line in run(tmp_path, "report", "a.mill", "--json").lines]
+    assert [row["uri"] for row in rows] == [good, bad] and rows[1]["code"] == "http_status"
+    told = run(tmp_path, "search", "a.mill", "--image", bad, "--allow-private", expect=1).stderr
+    assert "/status/404?access_token=***: " in told
+    wrong = run(tmp_path, "search", "a.mill", good, bad, "--allow-private", expect=2).stderr
+    assert "hemlich" not in done.stdout + done.stderr + told + wrong + "".join(row["message"] for row in rows)
+
+
 def test_certificates_are_checked(tmp_path):
     with Server(SMALL, certificate=self_signed(tmp_path)) as server:
         rows, _ = ingest(tmp_path, [server.url("ok")], "--fetch-timeout", "20s")
