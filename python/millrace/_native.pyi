@@ -381,6 +381,10 @@ class Pipeline:
         no_ledger: bool = False,
         refresh: Literal["auto", "always", "never"] = "auto",
         error_budget: str | int = "1%",
+        embed_workers: int = 0,
+        commit_rows: int = 0,
+        queue_batches: int = 0,
+        default_plan: str | None = None,
         batch: int = 32,
         batch_wait_ms: int = 1000,
         slots: int = 0,
@@ -398,6 +402,14 @@ class Pipeline:
         item_timeout_ms: int = 10000,
         require_sandbox: bool = False,
         worker_path: _Path | None = None,
+        preprocess: _Preprocess | None = None,
+        preprocess_kwargs: Mapping[str, Any] | None = None,
+        preprocess_input: Literal["pixels", "bytes"] = "pixels",
+        output_shape: Iterable[int] | int | None = None,
+        output_dtype: Literal["float32", "uint8", "float16", "bfloat16"] | None = None,
+        unit_items: int = 0,
+        worker_start_ms: int = 0,
+        worker_sandbox: bool = False,
     ) -> Self: ...
     def run(self, progress: Callable[[Progress], object] | None = None) -> Summary: ...
     def stop(self) -> None: ...

@@ -238,6 +238,10 @@ bool mrpy_stream_same_process(PyObject *stream);
 /* pipeline.c */
 extern PyType_Spec mrpy_pipeline_spec;
 
+/* pipeline_options.c: the keyword arguments into options that live as long as `left` and `keep`. */
+int mrpy_pipeline_options_take(mrpy_state *state, PyObject *left, mr_pipeline_options *options,
+                               PyObject *keep);
+
 /* store.c */
 typedef struct mrpy_store {
     PyObject_HEAD

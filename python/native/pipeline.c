@@ -33,26 +33,6 @@ typedef struct pipeline {
     mr_error err;
 } pipeline;
 
-#define FIELD(member, kind)                                                                        \
-    {                                                                                              \
-#member, kind, offsetof(mr_pipeline_options, member), NULL                                 \
-    }
-
-static const mrpy_field fields[] = {
-    FIELD(embed, MRPY_TEXT),
-    FIELD(collection, MRPY_TEXT),
-    FIELD(ledger, MRPY_PATH),
-    FIELD(metric, MRPY_METRIC),
-    FIELD(index, MRPY_TEXT),
-    FIELD(force_plan, MRPY_BOOL),
-    FIELD(no_ledger, MRPY_BOOL),
-    FIELD(refresh, MRPY_REFRESH),
-    {"error_budget", MRPY_BUDGET, offsetof(mr_pipeline_options, budget), NULL},
-    {0},
-};
-
-static const mrpy_field named_fields[] = {{"plan", MRPY_TEXT, 0, NULL}, {0}};
-
 /* ---- the run's own threads: without the GIL ---- */
 
 static void keep_progress(void *cookie, const mr_progress *progress)
@@ -85,33 +65,6 @@ static void *run_main(void *arg)
 
 /* ---- opening ---- */
 
-/* `plan`: a name, or a Plan, whose text is meant. */
-static int take_plan(mrpy_state *state, PyObject *left, mr_pipeline_options *options,
-                     PyObject *keep)
-{
-    PyObject *plan = mrpy_option_pop(left, "plan"), *text = NULL;
-    int rc = -1;
-
-    if (!plan)
-        return PyErr_Occurred() ? -1 : 0;
-    if (plan == Py_None) {
-        rc = 0;
-    } else if (PyObject_TypeCheck(plan, state->plan)) {
-        text = PyObject_GetAttrString(plan, "text");
-        options->plan_text = text ? PyUnicode_AsUTF8(text) : NULL;
-        rc = options->plan_text ? PyList_Append(keep, text) : -1;
-    } else if (PyUnicode_Check(plan)) {
-        options->plan = PyUnicode_AsUTF8(plan);
-        rc = options->plan ? PyList_Append(keep, plan) : -1;
-    } else {
-        PyErr_Format(PyExc_TypeError, "plan: a Plan or the name of one is wanted, not %.80s",
-                     Py_TYPE(plan)->tp_name);
-    }
-    Py_XDECREF(text);
-    Py_DECREF(plan);
-    return rc;
-}
-
 static int open_pipeline(pipeline *self, PyObject *inputs, mr_pipeline_options *options)
 {
     mr_error err = {0};
@@ -130,22 +83,6 @@ static int open_pipeline(pipeline *self, PyObject *inputs, mr_pipeline_options *
         return mrpy_live_add(self->state, (PyObject *)self);
     (void)mrpy_raise(self->state, status, &err);
     return -1;
-}
-
-static int take_options(mrpy_state *state, PyObject *left, mr_pipeline_options *options,
-                        PyObject *keep)
-{
-    const mrpy_field *const tables[] = {named_fields, fields, mrpy_stream_fields, mrpy_pool_fields,
-                                        NULL};
-
-    mr_pipeline_options_init(options);
-    options->stream.pool.worker_path = state->worker_path[0] ? state->worker_path : NULL;
-    if (take_plan(state, left, options, keep) < 0 ||
-        mrpy_options_take(left, fields, options, keep) < 0 ||
-        mrpy_options_take(left, mrpy_stream_fields, &options->stream, keep) < 0 ||
-        mrpy_options_take(left, mrpy_pool_fields, &options->stream.pool, keep) < 0)
-        return -1;
-    return mrpy_options_end(left, "Pipeline", tables);
 }
 
 static void init_locks(pipeline *self)
@@ -170,7 +107,7 @@ static PyObject *pipeline_new(PyTypeObject *type, PyObject *args, PyObject *kwar
 
     if (!state || !left || !keep ||
         !PyArg_ParseTuple(args, "OO&:Pipeline", &inputs, PyUnicode_FSConverter, &store) ||
-        take_options(state, left, &options, keep) < 0)
+        mrpy_pipeline_options_take(state, left, &options, keep) < 0)
         goto done;
     options.store = PyBytes_AS_STRING(store);
     self = (pipeline *)type->tp_alloc(type, 0);
@@ -457,7 +394,8 @@ static PyType_Slot slots[] = {
     {Py_tp_doc,
      "Pipeline(inputs, store, /, *, plan=None, embed=None, collection='default', ledger=None, "
      "metric=None, index='FLAT', force_plan=False, no_ledger=False, refresh='auto', "
-     "error_budget='1%', **options)\n--\n\n"
+     "error_budget='1%', embed_workers=0, commit_rows=0, queue_batches=0, default_plan=None, "
+     "**options)\n--\n\n"
      "Pictures to rows of a store: what `millrace ingest` runs. Resumes by itself.\n\n"
      "inputs: as of Stream.\n"
      "store: specification, as of Store.\n"
@@ -468,7 +406,13 @@ static PyType_Slot slots[] = {
      "refresh: \"auto\" (again what has changed), \"always\", \"never\".\n"
      "error_budget: \"1%\", a number of items, or \"none\": failures that still are a success "
      "(Summary.budget_exceeded).\n"
-     "options: those of Stream but `pool`."},
+     "embed_workers: batches embedded at once; 0: as many as help.\n"
+     "commit_rows: rows that one commit may gather from batches that wait anyway; 0: what the "
+     "store "
+     "likes.\n"
+     "queue_batches: batches that may be embedded and not yet stored; 0: what the store can use.\n"
+     "default_plan: name of a plan for an embedder that has none of its own.\n"
+     "options: those of Stream but `pool`; rows of a `preprocess` have to look like the plan's."},
     {Py_tp_new, pipeline_new},
     {Py_tp_dealloc, pipeline_dealloc},
     {Py_tp_traverse, pipeline_traverse},

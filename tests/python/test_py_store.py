@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 import numpy
+import preprocessors
 import pytest
 
 import millrace
@@ -170,6 +171,22 @@ def test_exception_of_the_items_ends_the_run(paths, tmp_path):
         pipeline.run()
     with millrace.Store(tmp_path / "a.mill") as store:
         assert store.collection().num_entities == 20
+
+
+def test_preprocessor_of_ones_own(paths, tmp_path):
+    """Its rows are the plan's, so that an embedder reads them; the plan is their fingerprint."""
+    plan = millrace.Plan("raw:12x8")
+    out = tmp_path / "rows.npy"
+    summary = millrace.Pipeline(paths[:6], f"npy:{out}", plan=plan, embed="none", no_ledger=True, workers=1,
+                                preprocess=preprocessors.corner, embed_workers=1, commit_rows=100, queue_batches=2).run()
+    assert (summary.ok, summary.fingerprint) == (6, plan.fingerprint)
+    rows = numpy.load(out)
+    assert rows.shape == (6, 8, 12, 3) and rows.dtype == numpy.uint8
+    whole = next(millrace.Stream(paths[:1], "raw:120x80")).numpy()[0]
+    assert numpy.array_equal(rows[0], whole[:8, :12])
+    with pytest.raises(millrace.MismatchError):
+        millrace.Pipeline(paths[:6], f"npy:{out}2", plan="raw:13x8", embed="none", no_ledger=True, workers=1,
+                          preprocess=preprocessors.corner)
 
 
 def test_budget_and_plan(paths, tmp_path):

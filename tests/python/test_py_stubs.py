@@ -64,3 +64,12 @@ def test_signature(name, method):
     shown = {n: None if p.default is p.empty else repr(p.default) for n, p in real.items()
              if n != "self" and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
     assert shown == parameters(functions[method or "__new__"])
+
+
+def test_pipeline_takes_what_its_stub_says(tmp_path):
+    """None is the default of every argument; another name is refused."""
+    names = set(parameters(members(CLASSES["Pipeline"])[0]["__new__"])) - {"inputs", "store"}
+    assert {"plan", "batch", "workers", "preprocess", "queue_batches"} <= names
+    millrace.Pipeline([], "null:", **{**dict.fromkeys(names), "embed": "fake:8", "no_ledger": True}).close()
+    with pytest.raises(TypeError, match="unknown argument pool"):
+        millrace.Pipeline([], "null:", pool=None)
