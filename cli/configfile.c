@@ -288,7 +288,9 @@ static void write_original(FILE *out, const struct cli_args *args, const mr_conf
     uint32_t i;
 
     (void)snprintf(name, sizeof name, "%s[0]", key->name);
-    if (value) {
+    if (value && key->secret) {
+        fputs("\"***\"", out);
+    } else if (value) {
         write_masked(out, value->text, value->quoted);
     } else if (key->items > 0 && mr_config_find(args->config, name)) {
         for (i = 0; i < key->items; i++) {

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "console.h"
+#include "milvusparams.h"
 #include "out.h"
 #include "planfile.h"
 #include "progress.h"
@@ -145,6 +146,7 @@ int cli_run(const struct cli_args *args, const struct cli_run *run)
 {
     struct cli_progress *progress = NULL;
     char default_plan[CLI_PLAN_MAX];
+    mr_param params[CLI_MILVUS_PARAMS_MAX];
     mr_pipeline_options options;
     mr_source_options source_options;
     mr_source *source = NULL;
@@ -157,6 +159,8 @@ int cli_run(const struct cli_args *args, const struct cli_run *run)
         return cli_usage(args->verb,
                          "no SOURCE: a file, a directory, a URL, @list.txt, or - for stdin");
     cli_pipeline_options(args, run, &options);
+    options.store_params = params;
+    options.n_store_params = cli_milvus_params(args, run->store, params);
     cli_source_options(args, &source_options);
     if (cli_settings_plan(args, default_plan, sizeof default_plan))
         options.default_plan = default_plan;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "console.h"
+#include "milvusparams.h"
 #include "text.h"
 
 /* of a filter, around its mistake: bytes */
@@ -22,9 +23,12 @@ const char *cli_store_name(const struct cli_args *args, size_t first)
 mr_status cli_store_try(const struct cli_args *args, const char *spec, enum cli_store_access access,
                         mr_store **out, mr_error *err)
 {
+    mr_param params[CLI_MILVUS_PARAMS_MAX];
     mr_store_options options;
 
     mr_store_options_init(&options);
+    options.params = params;
+    options.n_params = cli_milvus_params(args, spec, params);
     options.read_only = access == CLI_STORE_READS;
     options.must_exist = access != CLI_STORE_MAKES;
     options.ledger = cli_text(args, OPT_LEDGER);

@@ -83,6 +83,8 @@ static mr_status open_store(mr_pipeline *p, const mr_pipeline_options *options, 
 
     mr_store_options_init(&store);
     store.ledger = options->no_ledger ? NULL : options->ledger;
+    store.params = options->store_params;
+    store.n_params = options->n_store_params;
     store.logger = options->stream.pool.logger;
     status = mr_store_open(options->store, &store, &p->store, err);
     if (status == MR_OK)

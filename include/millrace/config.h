@@ -44,6 +44,7 @@ struct mr_config_key {
     const char *fallback;    /**< value where the section is used without this key; NULL: none */
     const char *environment; /**< variable that beats the file; NULL: none */
     bool common_name;        /**< `environment` is used by others too: read only beside a file */
+    bool secret;             /**< a password or the like: never shown */
     mr_config_check_fn *check;
     const void *cookie; /**< for `check` */
     const char *help;   /**< one line for people */

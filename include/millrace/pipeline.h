@@ -41,9 +41,11 @@ typedef struct mr_pipeline_options {
     const char
         *embed; /**< "builtin", "onnx:MODEL", "fake:DIM", or "none": rows of the plan go to the
                    store as they are; default NULL: what the collection remembers, else "builtin" */
-    const char *store;      /**< specification; required */
-    const char *collection; /**< default "default" */
-    const char *ledger;     /**< see mr_store_options */
+    const char *store;            /**< specification; required */
+    const char *collection;       /**< default "default" */
+    const char *ledger;           /**< see mr_store_options */
+    const mr_param *store_params; /**< see mr_store_options; default none */
+    size_t n_store_params;
     mr_metric metric;  /**< of the collection; another one than it has is MR_E_MISMATCH; default
                           MR_METRIC_ANY */
     const char *index; /**< of a new collection; default "FLAT" */
@@ -66,7 +68,7 @@ typedef struct mr_pipeline_options {
     const char *default_plan; /**< preset name, where `plan` and `plan_text` are NULL and the
                                  embedder has no plan of its own; default NULL: one must be named,
                                  or remembered by the collection */
-    unsigned char reserved[44];
+    unsigned char reserved[28];
 } mr_pipeline_options;
 
 /** Fills in the defaults. The single source of them. */

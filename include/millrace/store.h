@@ -47,7 +47,8 @@ typedef struct mr_store_options {
 MR_API void mr_store_options_init(mr_store_options *options);
 
 /**
- * Opens a store by its specification: a path (one SQLite file), "npy:PATH", "null:".
+ * Opens a store by its specification: a path (one SQLite file), "milvus://HOST[:PORT][/DATABASE]",
+ * "npy:PATH", "null:".
  * MR_E_BUSY: another process writes to it. MR_E_ENV: not a store, a newer schema, unreadable; the
  * message says what to do. On success the caller owns `*out`. Any thread; the store is then used by
  * one thread at a time.

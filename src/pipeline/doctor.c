@@ -88,7 +88,7 @@ static void list_modules(mr_doctor *out)
 {
     add_module(out, "onnx", "embed-onnx", "embedder");
     add_module(out, "triton-grpc", "triton-grpc", "transport");
-    add_part(out->modules, &out->n_modules, "milvus", "not in this build");
+    add_module(out, "milvus", "store-milvus", "store");
     add_part(out->modules, &out->n_modules, "faiss", "not in this build");
 }
 

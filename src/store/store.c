@@ -10,6 +10,7 @@
 #include "base/failpoint.h"
 #include "base/size.h"
 #include "base/text.h"
+#include "module/module.h"
 #include "store/backends.h"
 #include "store/ledger.h"
 
@@ -18,8 +19,12 @@
 /* Asked in this order; the last takes everything that is not an unknown scheme. */
 static const mr__store_ops *const stores[] = {&mr__store_npy, &mr__store_null, &mr__store_local};
 
-/* Schemes that the documentation names and this build lacks. */
-static const char *const absent[] = {"milvus", "jsonl"};
+/* Schemes that a module has; NULL: none of this version does. */
+static const struct {
+    const char *name, *module;
+} modules[] = {{"milvus", "store-milvus"}, {"jsonl", NULL}};
+
+enum { N_MODULES = sizeof modules / sizeof modules[0] };
 
 void mr_store_options_init(mr_store_options *options)
 {
@@ -44,19 +49,36 @@ static size_t scheme_length(const char *spec)
     return n >= 2 && spec[n] == ':' ? n : 0;
 }
 
-/* Refuses a scheme that no store takes, and names the nearest that one does. */
-static mr_status unknown_scheme(const char *spec, size_t n, mr_error *err)
+static mr_status load_module(const char *name, const char *file, const mr__store_ops **out,
+                             mr_error *err)
+{
+    const mr__module *module = NULL;
+    mr_status status;
+
+    if (!file)
+        return mr__error_set(err, MR_E_UNSUPPORTED,
+                             "store %s: not in this build; use a path, milvus://HOST:PORT, "
+                             "npy:PATH or null:",
+                             name);
+    status = mr__module_load(file, "store", &module, err);
+    if (status != MR_OK)
+        return mr__error_wrap(err, "store %s", name);
+    *out = module->ops;
+    return MR_OK;
+}
+
+/* A scheme that is not built in: a module's, or a mistake, and then the nearest is named. */
+static mr_status pick_elsewhere(const char *spec, size_t n, const mr__store_ops **out,
+                                mr_error *err)
 {
     char name[64];
     const char *nearest = NULL;
     size_t i, best = 3;
 
     mr__text_escape(name, sizeof name, spec, n);
-    for (i = 0; i < sizeof absent / sizeof absent[0]; i++)
-        if (strcmp(name, absent[i]) == 0)
-            return mr__error_set(
-                err, MR_E_UNSUPPORTED,
-                "store %s: not in this build; use a path, npy:PATH or null:", name);
+    for (i = 0; i < N_MODULES; i++)
+        if (strcmp(name, modules[i].name) == 0)
+            return load_module(name, modules[i].module, out, err);
     for (i = 0; i + 1 < sizeof stores / sizeof stores[0]; i++) {
         size_t d = mr__text_distance(name, stores[i]->name);
         if (d < best) {
@@ -64,13 +86,21 @@ static mr_status unknown_scheme(const char *spec, size_t n, mr_error *err)
             nearest = stores[i]->name;
         }
     }
+    for (i = 0; i < N_MODULES; i++) {
+        size_t d = mr__text_distance(name, modules[i].name);
+        if (modules[i].module && d < best) {
+            best = d;
+            nearest = modules[i].name;
+        }
+    }
     if (nearest)
         return mr__error_set(err, MR_E_INVALID,
                              "store %s:: no such kind; did you mean %s: (a path: ./%s:...)", name,
                              nearest, name);
-    return mr__error_set(
-        err, MR_E_INVALID,
-        "store %s:: no such kind; use a path, npy:PATH or null: (a path: ./%s:...)", name, name);
+    return mr__error_set(err, MR_E_INVALID,
+                         "store %s:: no such kind; use a path, milvus://HOST:PORT, npy:PATH or "
+                         "null: (a path: ./%s:...)",
+                         name, name);
 }
 
 static mr_status pick(const char *spec, const mr__store_ops **out, mr_error *err)
@@ -86,7 +116,7 @@ static mr_status pick(const char *spec, const mr__store_ops **out, mr_error *err
         }
     n = scheme_length(spec);
     if (n > 0)
-        return unknown_scheme(spec, n, err);
+        return pick_elsewhere(spec, n, out, err);
     *out = stores[i];
     return MR_OK;
 }

@@ -30,7 +30,7 @@ static void test_registry(void **state)
     (void)state;
     open_error("nul:", MR_E_INVALID, "did you mean null:");
     open_error("zzzzzz:x", MR_E_INVALID, "no such kind");
-    open_error("milvus://localhost:19530", MR_E_UNSUPPORTED, "not in this build");
+    open_error("jsonl:x", MR_E_UNSUPPORTED, "not in this build");
     open_error("null:x", MR_E_INVALID, "store null: ");
     open_error("null:?delay=1h", MR_E_INVALID, "store null: ");
     open_error("null:?pause=1ms", MR_E_INVALID, "?delay=TIME");

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The section milvus and the list collections, in the words of the store. */
+#include "milvusparams.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "settings.h"
+
+#define MAX_FIELDS 64
+
+/* keys of the section that are the store's under the same name */
+static const char *const keys[] = {"milvus.vector_field",
+                                   "milvus.nlist",
+                                   "milvus.nprobe",
+                                   "milvus.M",
+                                   "milvus.efConstruction",
+                                   "milvus.intermediate_graph_degree",
+                                   "milvus.graph_degree",
+                                   "milvus.itopk_size",
+                                   "milvus.search_width",
+                                   "milvus.min_iterations",
+                                   "milvus.max_iterations",
+                                   "milvus.team_size",
+                                   "milvus.m",
+                                   "milvus.nbits",
+                                   "milvus.ef",
+                                   "milvus.consistency",
+                                   "milvus.user",
+                                   "milvus.password",
+                                   "milvus.token",
+                                   "milvus.database",
+                                   "milvus.tls",
+                                   "milvus.tls_ca",
+                                   "milvus.tls_cert",
+                                   "milvus.tls_key",
+                                   "milvus.tls_name",
+                                   "milvus.timeout",
+                                   "milvus.retry"};
+
+struct params {
+    mr_param *out;
+    size_t n;
+};
+
+static void add(struct params *p, const char *name, const char *value)
+{
+    if (value && p->n < CLI_MILVUS_PARAMS_MAX)
+        p->out[p->n++] = (mr_param){.name = name, .value = value};
+}
+
+static const char *text_of(const struct cli_args *args, const char *name)
+{
+    const mr_config_value *value = mr_config_find(args->config, name);
+
+    return value ? value->text : NULL;
+}
+
+/* The entry of `collections` that declares the collection; -1: none does. */
+static int find_declared(const struct cli_args *args)
+{
+    const char *wanted = cli_text(args, OPT_COLLECTION), *name;
+    char key[64];
+    int i;
+
+    for (i = 0; i < MAX_FIELDS; i++) {
+        (void)snprintf(key, sizeof key, "collections[%d].name", i);
+        name = text_of(args, key);
+        if (!name)
+            return -1;
+        if (wanted && strcmp(name, wanted) == 0)
+            return i;
+    }
+    return -1;
+}
+
+/* Which field is the key, and which has the vectors. */
+static void add_fields(const struct cli_args *args, int entry, struct params *p)
+{
+    char key[96];
+    int i;
+
+    for (i = 0; i < MAX_FIELDS; i++) {
+        const char *type, *primary, *automatic;
+        int n = snprintf(key, sizeof key, "collections[%d].schema.fields[%d].", entry, i);
+        size_t room = sizeof key - (size_t)n;
+
+        (void)snprintf(key + n, room, "type");
+        type = text_of(args, key);
+        if (!type)
+            return;
+        (void)snprintf(key + n, room, "primary_key");
+        primary = text_of(args, key);
+        (void)snprintf(key + n, room, "auto_id");
+        automatic = text_of(args, key);
+        (void)snprintf(key + n, room, "name");
+        if (strcasecmp(type, "FLOAT_VECTOR") == 0)
+            add(p, "vector_field", text_of(args, key));
+        if (primary && (strcasecmp(primary, "true") == 0 || strcasecmp(primary, "yes") == 0)) {
+            add(p, "id_type", type);
+            add(p, "auto_id", automatic);
+        }
+    }
+}
+
+/* Values below `prefix`, under the last part of their names. */
+static void add_below(const struct cli_args *args, const char *prefix, struct params *p)
+{
+    const mr_config_value *value;
+    size_t n = strlen(prefix), i;
+
+    for (i = 0; (value = mr_config_at(args->config, i)) != NULL; i++) {
+        const char *name = strrchr(value->name, '.');
+
+        if (value->text && name && strncmp(value->name, prefix, n) == 0 &&
+            strcmp(name + 1, "metric_type") != 0)
+            add(p, name + 1, value->text);
+    }
+}
+
+size_t cli_milvus_params(const struct cli_args *args, const char *spec,
+                         mr_param out[CLI_MILVUS_PARAMS_MAX])
+{
+    struct params p = {.out = out};
+    char prefix[64];
+    size_t i;
+    int entry;
+
+    if (!spec || strncmp(spec, "milvus:", 7) != 0)
+        return 0;
+    for (i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        add(&p, keys[i] + strlen("milvus."),
+            args->made_store ? cli_settings_original(args, keys[i]) : text_of(args, keys[i]));
+    entry = find_declared(args);
+    if (entry < 0)
+        return p.n;
+    add_fields(args, entry, &p);
+    (void)snprintf(prefix, sizeof prefix, "collections[%d].index.params.", entry);
+    add_below(args, prefix, &p);
+    (void)snprintf(prefix, sizeof prefix, "collections[%d].search_params.", entry);
+    add_below(args, prefix, &p);
+    return p.n;
+}
