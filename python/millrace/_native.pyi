@@ -105,6 +105,7 @@ class Preset(tuple[Any, ...]):
     reference: str
     summary: str
     exact: bool
+    max_error: float
 
 @final
 class Collection(tuple[Any, ...]):

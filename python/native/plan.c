@@ -248,8 +248,9 @@ static PyType_Slot slots[] = {
     {Py_tp_doc,
      "Plan(name)\n--\n\n"
      "Preprocessing as an exact, named contract; immutable.\n\n"
-     "name: a preset (see presets()), with an optional \":WIDTHxHEIGHT\" for \"letterbox\" "
-     "and \"raw\".\n"
+     "name: a preset (see presets()), with an optional \":WIDTHxHEIGHT\" for \"letterbox\", "
+     "\"raw\" and \"original/masked-stretch\",\n"
+     "and changes to its text: \"letterbox:320x200?layout=nhwc&filter=bicubic\".\n"
      "Raises NotFoundError, which names the nearest preset."},
     {Py_tp_new, plan_new},
     {Py_tp_dealloc, plan_dealloc},

@@ -73,6 +73,7 @@ static const mrpy_field preset_fields[] = {
     FIELD(mr_preset, reference, MRPY_TEXT, "library whose bytes it equals"),
     FIELD(mr_preset, summary, MRPY_TEXT, "one line for people"),
     FIELD(mr_preset, exact, MRPY_BOOL, "byte-exact against the reference"),
+    FIELD(mr_preset, max_error, MRPY_DOUBLE, "largest difference from it, levels of 0..255"),
     {0},
 };
 

@@ -18,6 +18,8 @@ def test_plan_says_what_it_is():
     assert plan.json()["fingerprint"] == plan.fingerprint
     raw = millrace.Plan("raw:30x20")
     assert (raw.shape, raw.dtype, raw.layout, raw.row_bytes) == ((20, 30, 3), "uint8", "NHWC", 1800)
+    masked = millrace.Plan("original/masked-stretch:38x25?layout=nhwc&mean=0.5,0.5,0.5")
+    assert (masked.shape, masked.layout, masked.json()["mean"]) == ((25, 38, 3), "NHWC", [0.5, 0.5, 0.5])
 
 
 def test_text_and_file_give_the_same_plan(tmp_path):
@@ -40,7 +42,8 @@ def test_presets():
     presets = millrace.presets()
     assert PLAN in [preset.name for preset in presets]
     for preset in presets:
-        assert preset.summary and isinstance(preset.exact, bool)
+        assert preset.summary and preset.exact is (preset.max_error == 0)
+    assert [p.name for p in presets if not p.exact] == ["original/masked-stretch"]
 
 
 def test_unknown_preset_names_the_nearest():
