@@ -188,7 +188,7 @@ static bool parse_literal(parser *p, mr__filter_value *out, const char *what)
 static bool parse_exists(parser *p, operand *out)
 {
     mr__filter_node node = {.kind = MR__FILTER_EXISTS};
-    operand field;
+    operand field = {.kind = FIELD};
     size_t at = p->r->at;
 
     if (!mr__filter_next(p->r))
@@ -294,7 +294,7 @@ static bool parse_range(parser *p, const operand *field, mr__filter_word first, 
     bool up = first == MR__WORD_LT || first == MR__WORD_LE;
     bool fits =
         up ? op == MR__WORD_LT || op == MR__WORD_LE : op == MR__WORD_GT || op == MR__WORD_GE;
-    uint32_t parent;
+    uint32_t parent = 0;
 
     if (first == MR__WORD_EQ || first == MR__WORD_NE)
         return mr__filter_wanted(p->r, "and, or or the end");
@@ -315,7 +315,7 @@ static bool parse_range(parser *p, const operand *field, mr__filter_word first, 
 static bool parse_comparison(parser *p, operand *left, operand *out)
 {
     mr__filter_word op = p->r->word;
-    operand right;
+    operand right = {.kind = LITERAL};
 
     if (left->kind == CONDITION)
         return mr__filter_wanted(p->r, "and, or or the end");
@@ -344,7 +344,7 @@ static bool parse_in(parser *p, const operand *field, operand *out)
     mr__filter_node node = {.kind = MR__FILTER_IN, .column = field->column, .path = field->path};
     mr__filter_node not = {.kind = MR__FILTER_NOT};
     bool negative = r->word == MR__WORD_NOT;
-    uint32_t parent;
+    uint32_t parent = 0;
 
     if (negative && !mr__filter_next(r))
         return false;
@@ -357,7 +357,7 @@ static bool parse_in(parser *p, const operand *field, operand *out)
     if (r->word != MR__WORD_OPEN)
         return mr__filter_wanted(r, "[ after in");
     do {
-        mr__filter_value value;
+        mr__filter_value value = {.type = MR__FILTER_INTEGER};
         size_t at;
 
         if (!mr__filter_next(r))
@@ -386,7 +386,7 @@ static bool parse_in(parser *p, const operand *field, operand *out)
 
 static bool parse_condition(parser *p, operand *out)
 {
-    operand left;
+    operand left = {.kind = LITERAL};
 
     if (!parse_primary(p, &left))
         return false;
@@ -433,8 +433,8 @@ static bool parse_chain(parser *p, parse_fn *part, mr__filter_kind kind, operand
 {
     mr__filter_word word = kind == MR__FILTER_AND ? MR__WORD_AND : MR__WORD_OR;
     mr__filter_node node = {.kind = kind};
-    operand next;
-    uint32_t parent;
+    operand next = {.kind = LITERAL};
+    uint32_t parent = 0;
     size_t at = p->r->at;
 
     if (!part(p, out))
@@ -466,7 +466,7 @@ static bool parse_or(parser *p, operand *out)
 bool mr__filter_parse(mr__filter_reader *r, mr__filter_tree *tree)
 {
     parser p = {.r = r, .tree = tree};
-    operand whole;
+    operand whole = {.kind = LITERAL};
 
     if (!mr__filter_next(r))
         return false;

@@ -259,7 +259,7 @@ static void put_node(writer *w, uint32_t at)
         break;
     case MR__FILTER_EXISTS:
         put_path(w, &node->path);
-        w->full = w->full || !mr__buf_addf(&w->sql, "j%u.type<>'null')", node->path.n - 1);
+        put(w, "1)");
         break;
     }
 }

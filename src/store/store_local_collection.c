@@ -180,13 +180,14 @@ static bool same_text(const char *a, const char *b)
 /* Was it created by hand, so that no run has said yet what goes into it? */
 static bool is_blank(const mr_collection *has)
 {
-    return !*has->plan_text && !*has->fingerprint && !*has->embedder;
+    return same_text(has->plan_text, "") && same_text(has->fingerprint, "") &&
+           same_text(has->embedder, "");
 }
 
 static mr_status check_same(const mr__collection_spec *spec, const mr_collection *has,
                             mr_error *err)
 {
-    if (spec->only_ledger != (strcmp(has->index, MR__LOCAL_NO_INDEX) == 0))
+    if (spec->only_ledger != same_text(has->index, MR__LOCAL_NO_INDEX))
         return mr__error_set(err, MR_E_INVALID,
                              spec->only_ledger ? "collection %s has rows: this is a store, not the "
                                                  "ledger of one; give another file"

@@ -330,7 +330,7 @@ static bool selects(const expression *e, const row *r, bool broken)
                 return e->kind == OR;
         return e->kind == AND;
     case EXISTS:
-        return v.kind > NUL;
+        return v.kind != MISSING;
     case IN:
         for (i = 0; i < e->n; i++)
             found = found || compare(&v, &e->literals[i]) == 0;
