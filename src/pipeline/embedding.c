@@ -229,12 +229,12 @@ mr_status mr__embedding_run(const mr__embedding_options *options, mr_error *err)
 {
     embedding e = {.options = *options};
     uint32_t n = options->threads < THREADS_MAX ? options->threads : THREADS_MAX, started = 1, i;
-    hand hands[THREADS_MAX];
+    hand hands[THREADS_MAX] = {{.e = &e}};
     mr_error failure = {0};
     mr_status status = MR_OK;
 
     pthread_mutex_init(&e.lock, NULL);
-    for (i = 0; i < n; i++)
+    for (i = 1; i < n; i++)
         hands[i] = (hand){.e = &e};
     for (; started < n && status == MR_OK; started += status == MR_OK)
         status = mr__thread_start(&hands[started].thread, work, &hands[started], &failure);

@@ -94,7 +94,7 @@ bool mr__ledger_name(const char *spec, mr__buf *out)
     mr__buf name;
     bool ok;
 
-    mr__buf_init(&name, 3 * PATH_MAX_BYTES);
+    mr__buf_init(&name, 3 * (size_t)PATH_MAX_BYTES);
     ok = host ? add_address(&name, spec, host + 3) : add_path(&name, spec);
     ok = ok && shorten(&name) && mr__buf_add(out, name.data, name.len);
     mr__buf_fini(&name);

@@ -25,6 +25,22 @@ def test_a_signal_drains_and_the_next_run_finishes(album, tmp_path, number):
     assert run(album, "collection", "list", tmp_path / "s.mill", "--json").json["num_entities"] == GOOD
 
 
+@pytest.mark.parametrize("embed, store", [("fake:8?delay=300ms", "s.mill"), ("fake:8", "null:?delay=300ms")])
+def test_a_signal_while_embedding_or_storing_is_slow(album, tmp_path, embed, store):
+    """Whatever is slow, a signal ends the run early, and what was counted is stored."""
+    store = store if store.startswith("null:") else tmp_path / store
+    first = Running(album, "ingest", "-", "--into", store, "--embed", embed, "--embed-workers", "1", "--batch", "2",
+                    "--batch-wait-ms", "0", "--progress", "always", "--json")
+    first.give("\n".join(names_of(album)) + "\n")
+    first.wait_for_progress(2)
+    first.signal(signal.SIGINT)
+    line = json.loads(first.finish(130)[-1])
+    assert 2 <= line["ok"] == line["items"] < GOOD
+    if store != "null:?delay=300ms":
+        entries = run(album, "report", store, "--json").lines
+        assert len(entries) == line["ok"] == run(album, "collection", "list", store, "--json").json["num_entities"]
+
+
 def test_an_open_pipe_delivers_full_and_partial_batches(album, tmp_path):
     names = names_of(album)
     running = Running(album, "embed", "-", "--out", tmp_path / "v.npy", "--batch", "16", "--batch-wait-ms", "50",

@@ -111,6 +111,22 @@ def test_ledger_first_would_be_seen(small, tmp_path):
         assert any(text.startswith("set: 4 are missing") for text in problems)
 
 
+@pytest.mark.parametrize("point", ["pipeline.embedded", "store.before_commit", "store.after_commit"])
+def test_killed_with_several_batches_under_way(point, small, tmp_path):
+    """Batches embedded out of order, several in one commit: where it dies is chance, what is there is not."""
+    wide = ["--embed-workers", 2, "--commit-rows", 1000, "--queue", 8]
+    for nth in (1, 2):
+        store = tmp_path / f"{nth}.mill"
+        with hosts.Host(*ingest(small.pictures, store), *wide, binary=hosts.TESTING, failpoints=f"{point}:{nth}") as host:
+            assert host.status() == -signal.SIGKILL, host.messages
+        between = hosts.Content(store)
+        assert between.problems() == []
+        assert len(between.stored) % BATCH == 0
+        assert list(between.vectors) == list(small.vectors)[:len(between.vectors)]
+        problems, _ = complete(small, store)
+        assert problems == [], f"{point}:{nth}"
+
+
 BESIDE = "store.ledger_beside:1"  # takes the ledger out of a local store, to a file beside it
 
 

@@ -54,6 +54,17 @@ def test_growth_would_be_seen():
     assert memory.flatness(grows, 1000)["deviation"] > memory.TOLERANCE
 
 
+def test_vectors_that_wait_are_part_of_the_limit(tmp_path):
+    """A batch of 4096 vectors of 32768 numbers is 512 MiB: refused at the start, with the figures."""
+    memory.make_tiny(tmp_path / "tiny", 8)
+    wide = ["ingest", tmp_path / "tiny", "--into", "null:", "--embed", "fake:32768", "--batch", 4096, "--plan", "raw:1x1",
+            "--workers", 1, "--error-budget", "none"]
+    status, _, errors = hosts.run(*wide, "--memory", "512M")
+    assert status == 3 and "MiB are needed" in errors and "512 MiB are allowed" in errors
+    # the control: fewer of them fit
+    assert hosts.run(*wide, "--memory", "512M", "--batch", 8)[0] == 0
+
+
 def test_limit_holds_on_large_pictures(tmp_path):
     large = memory.make_mix(tmp_path / "mix", 1, small=20)
     within = memory.ingest_mix(hosts.MILLRACE, tmp_path, large, ["--memory", "256M", "--workers", 2])
