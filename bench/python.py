@@ -10,7 +10,8 @@ For each set of photographs, interleaved and in turns of changing order, so that
     generator   the same over a generator of dicts with metadata
     pillow      a pool of processes with Pillow and numpy (bench/pillow_pool.py)
 
-Ratios are medians over the turns; with every figure they go to bench/results/python.json.
+Ratios are medians over the turns; with every figure they go to bench/results/python.json. The CPU time of
+host and workers together, over the same part of the program, depends far less on who else is busy.
 """
 import argparse
 import json
@@ -44,8 +45,9 @@ def quiet_run(arguments, command):
     while True:
         busy, own, started = busy_seconds(), own_seconds(), time.monotonic()
         said = run_json(command)
+        cpu = own_seconds() - own
         cores = len(os.sched_getaffinity(0)) * (time.monotonic() - started)
-        others = (busy_seconds() - busy - (own_seconds() - own)) / cores
+        others = (busy_seconds() - busy - cpu) / cores
         if others <= arguments.others or arguments.others >= 1:
             return said
         print(f"  others took {others:.0%}: again", file=sys.stderr, flush=True)
@@ -62,7 +64,7 @@ def commands(arguments, folder):
 
 def measure(arguments, folder):
     """All figures of one set."""
-    rates = {}
+    rates, costs = {}, {}
     items = sum(1 for entry in os.scandir(folder) if not entry.name.startswith("."))
     todo = commands(arguments, folder)
     for turn in range(arguments.rounds):
@@ -73,10 +75,13 @@ def measure(arguments, folder):
             if said["items"] != items or said.get("copied_bytes"):
                 raise SystemExit(f"{name}: {said}, {items} items were expected and no copy")
             rates.setdefault(name, []).append(said["items_per_s"])
+            if "cpu_s" in said:
+                costs.setdefault(name, []).append(1e3 * said["cpu_s"] / said["items"])
     median = {name: statistics.median(values) for name, values in rates.items()}
     of_c = {kind: round(statistics.median(a / b for a, b in zip(rates[kind], rates["c"])), 3) for kind in STREAMS}
+    cpu = {name: round(statistics.median(values), 4) for name, values in costs.items()}
     return {"items": items, "median": median, "of_c": of_c,
-            "folder_to_pillow": round(median["folder"] / median["pillow"], 2), "all": rates}
+            "folder_to_pillow": round(median["folder"] / median["pillow"], 2), "cpu_ms_an_item": cpu, "all": rates}
 
 
 def main():

@@ -4,10 +4,12 @@
  *
  *     stream-loop WORKERS PLAN FOLDER
  *
- * Prints {"items":N,"seconds":S,"items_per_s":R}, from before the stream is opened to its end.
+ * Prints {"items":N,"seconds":S,"items_per_s":R,"cpu_s":C}, from before the stream is opened to its
+ * end.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "millrace/millrace.h"
@@ -18,6 +20,22 @@ static double now(void)
 
     (void)clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* CPU seconds of this process and of those that it has waited for. */
+static double cpu(void)
+{
+    const int who[] = {RUSAGE_SELF, RUSAGE_CHILDREN};
+    double sum = 0;
+    int k;
+
+    for (k = 0; k < 2; k++) {
+        struct rusage used = {0};
+        (void)getrusage(who[k], &used);
+        sum += (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+               (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) * 1e-6;
+    }
+    return sum;
 }
 
 /* All batches; the last status. */
@@ -73,7 +91,7 @@ int main(int argc, char **argv)
         return 1;
     }
     seconds = now() - from;
-    printf("{\"items\":%llu,\"seconds\":%.4f,\"items_per_s\":%.1f}\n", items, seconds,
-           (double)items / seconds);
+    printf("{\"items\":%llu,\"seconds\":%.4f,\"items_per_s\":%.1f,\"cpu_s\":%.4f}\n", items,
+           seconds, (double)items / seconds, cpu());
     return 0;
 }
