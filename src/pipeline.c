@@ -108,7 +108,7 @@ static mr_status open_admission(mr_pipeline *p, const mr_pipeline_options *optio
     mr_status status;
 
     mr__stream_fetch_options(&options->stream, &fetch);
-    fetch.concurrency = 1; /* the feeder's thread asks, one item after the other */
+    fetch.concurrency = MR__AHEAD_ASKERS;
     status = mr__fetch_context_open(&fetch, &p->fetch, err);
     admit.fetch = p->fetch;
     if (status == MR_OK)

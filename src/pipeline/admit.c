@@ -5,8 +5,8 @@
  *   rejected by the source            goes through: it is reported as failed
  *   same key met in this run          skipped: it has been handled
  *   same id under another key         duplicate: in this run, or the ledger stores it from there
- *   stored, same fingerprint, same    skipped
- *   version (--refresh auto)
+ *   stored, same fingerprint, same    skipped; the versions of URLs are asked for side by side,
+ *   version (--refresh auto)          see ahead.h
  *   anything else                     goes through
  *
  * A duplicate goes through the stream as an item that its source rejects, so that it is recorded in
@@ -27,6 +27,9 @@ mr_status mr__admit_init(mr__admit *admit, const mr__admit_options *options, mr_
 
 void mr__admit_fini(mr__admit *admit)
 {
+    if (admit->ahead)
+        mr__admit_stop(admit);
+    mr__ahead_close(&admit->ahead);
     mr__seen_close(&admit->seen);
 }
 
@@ -51,7 +54,10 @@ static mr_status ask_ledger(mr__admit *admit, const mr_item *item, mr__ledger_fa
     return status;
 }
 
-static bool unchanged(const mr__admit *admit, const mr_item *item, const mr__ledger_fact *fact)
+/* Is it stored as it would be now? `*ask`: if its version, which only a server knows, is the same.
+ */
+static bool unchanged(const mr__admit *admit, const mr_item *item, const mr__ledger_fact *fact,
+                      bool *ask)
 {
     mr__version now;
     mr_error ignored;
@@ -64,6 +70,9 @@ static bool unchanged(const mr__admit *admit, const mr_item *item, const mr__led
         return false;
     if (!item->locator)
         return fact->version.size == item->n_bytes;
+    *ask = admit->options.fetch && mr__fetch_is_remote(item->locator);
+    if (*ask)
+        return false;
     /* what cannot be looked at enters the stream and fails there with its reason */
     memset(&now, 0, sizeof now);
     return mr__fetch_stat(admit->options.fetch, item->locator, &now, &ignored) == MR_OK &&
@@ -82,7 +91,8 @@ static void make_duplicate(mr_item *item, const char *owner)
 }
 
 /* MR_OK: the item goes on, perhaps as a duplicate. MR_AGAIN: it is skipped. */
-static mr_status judge(mr__admit *admit, mr_item *item, mr_error *err)
+static mr_status judge(mr__admit *admit, mr_item *item, mr__version *stored, bool *ask,
+                       mr_error *err)
 {
     mr__ledger_fact fact;
     char owner[2048] = "";
@@ -110,10 +120,12 @@ static mr_status judge(mr__admit *admit, mr_item *item, mr_error *err)
         make_duplicate(item, owner);
         return MR_OK;
     }
-    return unchanged(admit, item, &fact) ? MR_AGAIN : MR_OK;
+    *stored = fact.version;
+    return unchanged(admit, item, &fact, ask) ? MR_AGAIN : MR_OK;
 }
 
-mr_status mr__admit_next(void *cookie, mr_item *item, mr_error *err)
+/* An mr__ahead_fn: the next item that is wanted, or is if it has changed. */
+static mr_status take(void *cookie, mr_item *item, mr__version *stored, bool *ask, mr_error *err)
 {
     mr__admit *admit = cookie;
 
@@ -125,8 +137,47 @@ mr_status mr__admit_next(void *cookie, mr_item *item, mr_error *err)
         if (status == MR_E_INTERRUPTED)
             return MR_EOF;
         if (status == MR_OK)
-            status = judge(admit, item, err);
+            status = judge(admit, item, stored, ask, err);
         if (status != MR_AGAIN)
+            return status;
+        atomic_fetch_add(&admit->skipped, 1);
+    }
+}
+
+/* From the first item on that has to be asked for, what is read is read ahead. */
+static mr_status go_ahead(mr__admit *admit, const mr_item *first, const mr__version *stored,
+                          mr_error *err)
+{
+    const mr__ahead_options options = {.next = take,
+                                       .cookie = admit,
+                                       .fetch = admit->options.fetch,
+                                       .first = first,
+                                       .stored = stored};
+
+    return mr__ahead_open(&options, &admit->ahead, err);
+}
+
+mr_status mr__admit_next(void *cookie, mr_item *item, mr_error *err)
+{
+    mr__admit *admit = cookie;
+
+    if (!admit->ahead) {
+        mr__version stored = {0};
+        bool ask = false;
+        mr_status status = take(admit, item, &stored, &ask, err);
+
+        if (status == MR_OK && ask)
+            status = go_ahead(admit, item, &stored, err);
+        if (!admit->ahead)
+            return status;
+    }
+    for (;;) {
+        bool same = false;
+        mr_status status = mr__ahead_next(admit->ahead, item, &same, err);
+
+        if (status == MR_OK && atomic_load(&admit->stopped))
+            return MR_EOF;
+        if (status != MR_OK || !same)
             return status;
         atomic_fetch_add(&admit->skipped, 1);
     }

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "millrace/pipeline.h"
+#include "pipeline/ahead.h"
 #include "pipeline/seen.h"
 #include "store/store.h"
 
@@ -24,6 +25,7 @@ typedef struct mr__admit_options {
 typedef struct mr__admit {
     mr__admit_options options;
     mr__seen *seen;
+    mr__ahead *ahead;         /* once a URL has to be asked for */
     atomic_bool stopped;      /* take nothing more */
     _Atomic uint64_t skipped; /* unchanged since they were stored, or handled in this run */
 } mr__admit;

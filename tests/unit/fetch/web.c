@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { CONNECTIONS = 512, REQUEST = 4096 };
@@ -25,7 +26,7 @@ struct web {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    unsigned n, never;
+    unsigned n, never, met;
     connection connections[CONNECTIONS];
 };
 
@@ -60,12 +61,28 @@ static bool send_body(int fd, unsigned long n, bool late, bool head_only)
     return ok && !late;
 }
 
+/* Waits for the others, a minute at most: then whoever asks one after the other has lost. */
+static void meet(web *w, unsigned wanted)
+{
+    struct timespec until;
+    int rc = 0;
+
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 60;
+    pthread_mutex_lock(&w->lock);
+    w->met++;
+    (void)pthread_cond_broadcast(&w->changed);
+    while (w->met < wanted && rc == 0)
+        rc = pthread_cond_timedwait(&w->changed, &w->lock, &until);
+    pthread_mutex_unlock(&w->lock);
+}
+
 /* Answers one request; false: the connection ends. */
 static bool answer(connection *c, const char *request)
 {
     static const char missing[] = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
     bool head_only = strncmp(request, "HEAD ", 5) == 0;
-    const char *path = strchr(request, '/');
+    const char *path = strchr(request, '/'), *others = strstr(request, "/meet/");
     char byte;
 
     if (!path)
@@ -80,6 +97,8 @@ static bool answer(connection *c, const char *request)
         (void)recv(c->fd, &byte, 1, 0);
         return false;
     }
+    if (others)
+        meet(c->server, (unsigned)strtoul(others + 6, NULL, 10));
     return send_body(c->fd, strtoul(path + 1, NULL, 10), strstr(path, "/late ") != NULL, head_only);
 }
 

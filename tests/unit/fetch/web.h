@@ -9,6 +9,7 @@ typedef struct web web;
 
 /* On a free port of 127.0.0.1. Paths: /N      N bytes, byte i is (i + N) % 251; ETag "N"
  *                                     /N/late the same without saying the length
+ *                                     /N/meet/K  the same, when K requests of /.../meet/... wait
  *                                     /404    that status
  *                                     /never  no answer, until the client leaves */
 web *web_start(void);
