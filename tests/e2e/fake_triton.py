@@ -2,7 +2,6 @@
 """A server of the Open Inference Protocol over HTTP that fails as it is told: for what a real one cannot be made to do."""
 import http.server
 import json
-import mmap
 import socket
 import ssl
 import struct
@@ -78,7 +77,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         if "shared_memory_region" in where:
             begin, size = where["shared_memory_offset"], where["shared_memory_byte_size"]
-            data = server.regions[where["shared_memory_region"]][begin:begin + size]
+            with server.regions[where["shared_memory_region"]].open("rb") as file:
+                file.seek(begin)
+                data = file.read(size)
             server.shared += 1
         else:
             data = body[n:]
@@ -98,21 +99,27 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 server.inside -= 1
 
     def region(self, body, name, verb):
-        """Registers as a real server does: it opens the object and maps what was said of it."""
+        """Registers as 2.51 does: a name once, and the same memory once."""
         server = self.server
         server.verbs.append(verb)
         if verb == "register":
-            server.keys.append(Path("/dev/shm" + json.loads(body)["key"]))
+            key = Path("/dev/shm" + json.loads(body)["key"])
+            server.keys.append(key)
         if server.no_shm:
             self.error(server.no_shm, 501)
-        elif verb == "register" and len(server.verbs) <= server.taken:
+        elif verb == "register" and (len(server.verbs) <= server.taken or name in server.regions):
             self.error(f"shared memory region '{name}' already in manager", 400)
         elif verb == "register":
-            with server.keys[-1].open("r+b") as file:
-                server.regions[name] = mmap.mmap(file.fileno(), json.loads(body)["byte_size"])
-            self.say(b"")
+            if key in server.regions.values():
+                self.error("failed to register shared memory region: invalid args", 400)
+                return
+            server.regions[name] = key
+            if server.lose and server.verbs.count("register") <= server.lose:
+                self.reset()
+            else:
+                self.say(b"")
         else:
-            del server.regions[name]
+            server.regions.pop(name, None)  # of a name that is not there: no error either
             self.say(b"")
 
     def answer(self, out, header=None, tail=b"", **tensor):
@@ -137,14 +144,15 @@ class Fake(http.server.ThreadingHTTPServer):
 
     def __init__(self, shape=(3, 224, 224), dtype="FP32", out="FP32", **more):
         """`more`: dim, max_batch, rows (-1: any number), fault, needs, tls (a folder of certificates), no_shm (why
-        it takes no shared memory), taken (names of regions that are refused at first)."""
+        it takes no shared memory), taken (requests about regions among which names are refused), lose (answers of registrations that
+        are lost)."""
         super().__init__(("127.0.0.1", 0), Handler)
         more = {"dim": 16, "max_batch": 8, "rows": -1, "fault": None, "needs": None, "tls": None, "no_shm": "",
-                "taken": 0} | more
+                "taken": 0, "lose": 0} | more
         self.dim, self.max_batch, self.fault, self.needs = (more[k] for k in ("dim", "max_batch", "fault", "needs"))
         self.input = {"name": "in", "datatype": dtype, "shape": [more["rows"], *shape]}
         self.output = {"name": "out", "datatype": out, "shape": [more["rows"], self.dim]}
-        tls, self.no_shm, self.taken = more["tls"], more["no_shm"], more["taken"]
+        tls, self.no_shm, self.taken, self.lose = (more[k] for k in ("tls", "no_shm", "taken", "lose"))
         self.regions, self.verbs, self.keys, self.shared = {}, [], [], 0
         self.rows, self.lock, self.inside, self.most_inside = [], threading.Lock(), 0, 0
         self.stalled_client_left = False

@@ -79,9 +79,18 @@ def test_a_server_that_forgets(album, tmp_path):
 
 
 def test_a_name_that_is_taken(album, tmp_path):
-    with Fake(taken=2) as server:
+    with Fake(taken=3) as server:
         embed(album, tmp_path / "v.npy", server.spec(), "--batch", 8)
-        assert server.verbs == ["register"] * 3 + ["unregister"] and server.shared == GOOD // 8
+        assert server.verbs == ["register", "unregister"] * 3 and server.shared == GOOD // 8
+
+
+@pytest.mark.parametrize("lose", [1, 2])
+def test_an_answer_that_is_lost(album, tmp_path, lose):
+    """The memory is registered and nobody knows it: it is taken back, since a server takes it only once."""
+    with Fake(lose=lose) as server:
+        done = embed(album, tmp_path / "v.npy", server.spec("delay=10ms"), "--batch", 8)
+        assert server.shared == GOOD // 8 and not server.regions
+    assert "no shared memory" not in done.stderr
 
 
 def test_a_host_that_is_killed(album, tmp_path):

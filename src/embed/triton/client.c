@@ -232,20 +232,33 @@ mr_status mr__triton_client_meet(mr__triton_client *c, mr__triton_model *out, mr
     return status;
 }
 
-/* Registers the memory under a new name. With the region's lock held. */
+/*
+ * Registers the memory under a new name. With the region's lock held.
+ *
+ * If an answer was lost the memory may be registered all the same; libcurl, too, sends again when a
+ * connection that was kept had died, and then the name is "taken" by ourselves. Some servers (2.51)
+ * take the same memory only once. So what may be there is taken back first: its 64 random bits are
+ * nobody else's.
+ */
 static mr__triton_fault add_region(mr__triton_client *c, mr__triton_session *session, mr_error *err)
 {
     mr__triton_fault fault = MR__TRITON_TAKEN;
-    char name[sizeof c->region];
+    int i;
 
-    for (int i = 0; i < REGION_TRIES && fault == MR__TRITON_TAKEN; i++) {
-        mr__triton_region region = {.name = name, .key = c->key, .bytes = c->bytes};
+    for (i = 0; i < REGION_TRIES && fault == MR__TRITON_TAKEN; i++) {
+        mr__triton_region region = {.name = c->region, .key = c->key, .bytes = c->bytes};
 
-        (void)snprintf(name, sizeof name, "millrace-%016" PRIx64, random_u64());
+        if (c->doubtful[0])
+            (void)c->transport->drop_region(session, deadline(c), c->doubtful, NULL);
+        c->doubtful[0] = '\0';
+        (void)snprintf(c->region, sizeof c->region, "millrace-%016" PRIx64, random_u64());
         fault = c->transport->add_region(session, deadline(c), &region, err);
+        if (fault == MR__TRITON_LOST || fault == MR__TRITON_LATE || fault == MR__TRITON_TAKEN)
+            (void)mr__text_copy(c->doubtful, sizeof c->doubtful, c->region);
+        if (fault != MR__TRITON_NONE)
+            c->region[0] = '\0';
     }
     c->generation++;
-    (void)mr__text_copy(c->region, sizeof c->region, fault == MR__TRITON_NONE ? name : "");
     return fault;
 }
 

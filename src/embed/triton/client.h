@@ -35,8 +35,9 @@ typedef struct mr__triton_client {
     size_t n_idle, n_open, max_open;
 
     pthread_mutex_t region_lock;
-    char region[64]; /* "": none is registered */
-    char key[64];    /* "": no memory to share */
+    char region[64];   /* "": none is registered */
+    char doubtful[64]; /* one of which it is not known whether it is; "": none */
+    char key[64];      /* "": no memory to share */
     const uint8_t *base;
     size_t bytes;
     uint32_t generation; /* of the registration */

@@ -2,16 +2,26 @@
 /* What both transports read in the same way: see transport.h. */
 #include "embed/triton/transport.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
 
 void mr__triton_server_set(mr__triton_server *out, const char *version)
 {
+    char *end = NULL;
+    unsigned long major, minor;
+
     (void)mr__text_copy(out->version, sizeof out->version, version);
-    if (sscanf(out->version, "%3u.%3u", &out->major, &out->minor) != 2)
-        out->major = out->minor = 0;
+    out->major = out->minor = 0;
+    major = strtoul(out->version, &end, 10);
+    if (end == out->version || *end != '.' || major > 999)
+        return;
+    minor = strtoul(end + 1, NULL, 10);
+    if (minor > 999)
+        return;
+    out->major = (unsigned)major;
+    out->minor = (unsigned)minor;
 }
 
 /*
