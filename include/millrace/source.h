@@ -22,7 +22,8 @@ typedef struct mr_source mr_source;
 typedef struct mr_pixels {
     uint32_t height, width; /**< 1..65535 each */
     uint32_t channels;      /**< 1..4 */
-    mr_dtype dtype; /**< MR_DTYPE_U8, 0..255; or MR_DTYPE_F32, for worker programs (worker.h) */
+    mr_dtype dtype; /**< MR_DTYPE_U8; or MR_DTYPE_F32, for plans of float arithmetic and for worker
+                       programs (worker.h). 0..255 both */
 } mr_pixels;
 
 /**

@@ -26,7 +26,14 @@ uint32_t mr__mode_bytes(mr__mode mode)
         return 3;
     case MR__MODE_RGBA:
     case MR__MODE_CMYK:
+    case MR__MODE_F1:
         return 4;
+    case MR__MODE_F2:
+        return 8;
+    case MR__MODE_F3:
+        return 12;
+    case MR__MODE_F4:
+        return 16;
     }
     return 4;
 }

@@ -31,10 +31,15 @@ typedef enum mr__mode {
     MR__MODE_RGB,
     MR__MODE_RGBA,
     MR__MODE_CMYK, /* as Pillow holds it, that is, after its inversion of 4-channel JPEG */
-    MR__MODE_I16   /* 16-bit grey, two bytes a pixel, host order */
+    MR__MODE_I16,  /* 16-bit grey, two bytes a pixel, host order */
+    /* arrays, not pictures: 1 to 4 float32 a pixel as L, LA, RGB, RGBA, 0..255 */
+    MR__MODE_F1,
+    MR__MODE_F2,
+    MR__MODE_F3,
+    MR__MODE_F4
 } mr__mode;
 
-/* Bytes a pixel of decoded rows: 1, 2, 3 or 4. */
+/* Bytes a pixel of decoded rows: 1, 2, 3 or 4; of floats 4 to 16. */
 uint32_t mr__mode_bytes(mr__mode mode);
 
 typedef struct mr__palette {

@@ -261,6 +261,43 @@ static void out_cmyk(const mr__palette *p, const uint8_t *in, size_t stride, uin
             rgb[c][i] = ink(in[c * stride + i], 255u - in[3 * stride + i]);
 }
 
+/* ---- arrays of float32 ---- */
+
+/* Alpha goes; `from` floats a pixel become `to`. */
+static void strip(const uint8_t *in, uint32_t n, size_t from, size_t to, uint8_t *out)
+{
+    for (uint32_t i = 0; i < n; i++)
+        memcpy(out + i * to * sizeof(float), in + i * from * sizeof(float), to * sizeof(float));
+}
+
+static void grey_of_f2(const mr__palette *p, const uint8_t *in, uint32_t n, uint8_t *out)
+{
+    (void)p;
+    strip(in, n, 2, 1, out);
+}
+
+static void rgb_of_f4(const mr__palette *p, const uint8_t *in, uint32_t n, uint8_t *out)
+{
+    (void)p;
+    strip(in, n, 4, 3, out);
+}
+
+/* Only plans of float arithmetic, which all drop alpha, have a rule for them. */
+static mr_status rules_floats(const mr__plan_spec *spec, mr__mode mode, mr__colour *out,
+                              mr_error *err)
+{
+    if (spec->engine != MR__ENGINE_FLOAT || spec->alpha != MR__ALPHA_DROP)
+        return mr__error_item(err, MR_STAGE_TRANSFORM, MR_CODE_UNSUPPORTED_VARIANT,
+                              "an array of float32: this plan takes uint8");
+    out->floats = true;
+    out->channels = mode >= MR__MODE_F3 ? 3 : 1;
+    if (mode == MR__MODE_F2)
+        out->in = grey_of_f2;
+    if (mode == MR__MODE_F4)
+        out->in = rgb_of_f4;
+    return MR_OK;
+}
+
 /* ---- which ---- */
 
 static void rules_first(mr__mode mode, bool white, mr__colour *out)
@@ -332,6 +369,8 @@ mr_status mr__colour_rules(const mr__plan_spec *spec, const mr__picture *picture
     mr__mode mode = picture->mode;
 
     *out = (mr__colour){.filter = spec->filter};
+    if (mode >= MR__MODE_F1 && mode <= MR__MODE_F4)
+        return rules_floats(spec, mode, out, err);
     if ((unsigned)mode > MR__MODE_I16)
         return mr__error_set(err, MR_E_INTERNAL, "a picture of mode %u", (unsigned)mode);
     keyed = white && picture->palette.has_key;

@@ -17,6 +17,7 @@ typedef void mr__colour_out(const mr__palette *palette, const uint8_t *in, size_
 typedef struct mr__colour {
     uint32_t channels;   /* of what is resized, 1..4 */
     bool wide;           /* 16-bit values, one channel */
+    bool floats;         /* float32 values */
     mr__filter filter;   /* modes 1 and P are never blended */
     mr__colour_in *in;   /* NULL: rows are resized as they come */
     mr__colour_out *out; /* NULL: the first planes are RGB, or grey, already */

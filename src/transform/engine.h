@@ -36,8 +36,9 @@ typedef struct mr__engine {
                  const uint8_t *const *rows, size_t n, uint8_t *out);
 } mr__engine;
 
-extern const mr__engine mr__engine_bytes; /* 8-bit channels, as Pillow */
-extern const mr__engine mr__engine_wide;  /* 16-bit grey, as Pillow's mode I;16; one channel */
-extern const mr__engine mr__engine_float; /* 8-bit channels to float32, as jax.image.resize */
+extern const mr__engine mr__engine_bytes;  /* 8-bit channels, as Pillow */
+extern const mr__engine mr__engine_wide;   /* 16-bit grey, as Pillow's mode I;16; one channel */
+extern const mr__engine mr__engine_float;  /* 8-bit channels to float32, as jax.image.resize */
+extern const mr__engine mr__engine_floats; /* the same from float32 channels */
 
 #endif

@@ -62,12 +62,23 @@ static inline __attribute__((always_inline)) void across_planes(const mr__across
     }
 }
 
-static void across(const mr__across *p)
+/* The same of floats. */
+static void split_floats(const mr__across *p)
+{
+    const float *row = (const float *)(const void *)p->row;
+    float *planes = p->planes;
+
+    for (uint32_t i = 0; i < p->columns; i++)
+        for (uint32_t c = 0; c < p->channels; c++)
+            planes[c * p->plane_stride + i] = row[(size_t)i * p->channels + c];
+}
+
+/* From the planes on it makes no difference what the row was. */
+static void across_any(const mr__across *p)
 {
     const size_t groups = p->coeffs->stride / 4;
     mr__across one = *p;
 
-    split(p);
     if (p->channels == 3 && groups == 2) {
         across_planes(p, 3, 2);
     } else if (p->channels == 3) {
@@ -78,6 +89,18 @@ static void across(const mr__across *p)
             across_planes(&one, 1, groups);
         }
     }
+}
+
+static void across(const mr__across *p)
+{
+    split(p);
+    across_any(p);
+}
+
+static void across_floats(const mr__across *p)
+{
+    split_floats(p);
+    across_any(p);
 }
 
 static void down(const mr__kernels *kernels, const mr__coeffs *coeffs, uint32_t index,
@@ -110,5 +133,16 @@ const mr__engine mr__engine_float = {
     .out_bytes = sizeof(float),
     .plane_bytes = sizeof(float),
     .across = across,
+    .down = down,
+};
+
+const mr__engine mr__engine_floats = {
+    .name = "floats",
+    .h_form = MR__COEFFS_FLOAT,
+    .v_form = MR__COEFFS_FLOAT,
+    .in_bytes = sizeof(float),
+    .out_bytes = sizeof(float),
+    .plane_bytes = sizeof(float),
+    .across = across_floats,
     .down = down,
 };

@@ -63,13 +63,14 @@ static size_t aligned(size_t n)
 static void place_buffers(job *j)
 {
     size_t width = j->upright.x1 - j->upright.x0, stored_width = j->region.x1 - j->region.x0;
+    size_t pixel = j->pixel_bytes > 4 ? j->pixel_bytes : 4;
 
-    /* sides are below 2^16, a pixel is at most 4 bytes: no sum comes near 2^63 */
+    /* sides are below 2^16, a pixel is at most 16 bytes: no sum comes near 2^63 */
     j->rgb_stride = aligned(j->geometry.crop_width);
     j->work = j->resize.bytes;
-    j->rgb = j->work + aligned(width * 4);
+    j->rgb = j->work + aligned(width * pixel);
     j->row = j->rgb + j->rgb_stride * 3;
-    j->stored = j->row + aligned(width * 4);
+    j->stored = j->row + aligned(width * pixel);
     j->bytes = j->stored;
     if (j->turned)
         j->bytes += aligned(stored_width * j->pixel_bytes * (j->region.y1 - j->region.y0));
@@ -77,6 +78,8 @@ static void place_buffers(job *j)
 
 static const mr__engine *engine_of(const mr__plan_spec *spec, const mr__colour *colour)
 {
+    if (colour->floats)
+        return &mr__engine_floats;
     if (spec->engine == MR__ENGINE_FLOAT)
         return &mr__engine_float; /* its plans are RGB first: bytes, 1 or 3 channels */
     return colour->wide ? &mr__engine_wide : &mr__engine_bytes;

@@ -26,6 +26,20 @@ static void answer_error(mr__item_answer *answer, const mr_error *err, mr_stage 
     (void)mr__text_copy(answer->message, sizeof answer->message, err->message);
 }
 
+/* Of raw pixels their mode, of floats the number of channels. */
+static bool raw_mode(const mr__job_input *input, mr__mode *mode)
+{
+    uint32_t said = (uint32_t)input->raw_mode;
+
+    if (input->kind == MR__INPUT_FLOATS && said >= 1 && said <= 4)
+        *mode = (mr__mode)(MR__MODE_F1 + said - 1);
+    else if (input->kind == MR__INPUT_RAW && said <= MR__MODE_I16 && said != MR__MODE_P)
+        *mode = input->raw_mode;
+    else
+        return false;
+    return true;
+}
+
 /* Header only: what the picture is, and whether it may be decoded at all. */
 static mr_status look(const mr__job_input *input, mr__picture *picture, mr_error *err)
 {
@@ -35,21 +49,17 @@ static mr_status look(const mr__job_input *input, mr__picture *picture, mr_error
     if (input->kind == MR__INPUT_ENCODED)
         return mr__probe(input->bytes, input->n_bytes, &limits, picture, err);
     memset(picture, 0, sizeof *picture);
-    if (input->kind != MR__INPUT_RAW)
-        return mr__error_item(err, MR_STAGE_PROBE, MR_CODE_UNSUPPORTED_VARIANT,
-                              "an array of float32: this plan takes uint8");
-    if ((uint32_t)input->raw_mode > MR__MODE_I16 || input->raw_mode == MR__MODE_P)
+    if (!raw_mode(input, &picture->mode))
         return mr__error_item(err, MR_STAGE_PROBE, MR_CODE_UNSUPPORTED_VARIANT,
                               "raw pixels of mode %u", (unsigned)input->raw_mode);
-    picture->mode = input->raw_mode;
     picture->width = input->raw_width;
     picture->height = input->raw_height;
     picture->orientation = 1;
-    picture->has_transparency = input->raw_mode == MR__MODE_LA || input->raw_mode == MR__MODE_RGBA;
+    picture->has_transparency = picture->mode == MR__MODE_LA || picture->mode == MR__MODE_RGBA;
     if (pixels == 0 || input->raw_width > 65535 || input->raw_height > 65535)
         return mr__error_item(err, MR_STAGE_PROBE, MR_CODE_BAD_DIMENSIONS, "%ux%u pixels",
                               input->raw_width, input->raw_height);
-    if (pixels * mr__mode_bytes(input->raw_mode) != input->n_bytes)
+    if (pixels * mr__mode_bytes(picture->mode) != input->n_bytes)
         return mr__error_item(err, MR_STAGE_PROBE, MR_CODE_CORRUPT, "%zu bytes for %ux%u pixels",
                               input->n_bytes, input->raw_width, input->raw_height);
     if (pixels > input->max_pixels)
@@ -145,7 +155,7 @@ static mr_status run_stages(job *j, void *dst, mr_error *err)
     j->transform_ns += mr__clock_ns() - t0;
     if (s != MR_OK)
         return s;
-    s = j->input->kind == MR__INPUT_RAW ? run_raw(j, err) : run_encoded(j, err);
+    s = j->input->kind == MR__INPUT_ENCODED ? run_encoded(j, err) : run_raw(j, err);
     if (s != MR_OK)
         return s;
     t0 = mr__clock_ns();

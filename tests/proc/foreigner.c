@@ -190,7 +190,7 @@ int main(int argc, char **argv)
     mr_error err = {0};
     size_t n, i;
     mr_status s;
-    int lie = strcmp(name, "fickle") == 0;
+    int rc, lie = strcmp(name, "fickle") == 0;
 
     mr_worker_options_init(&options);
     options.encoded = strcmp(name, "encoded") == 0;
@@ -214,5 +214,7 @@ int main(int argc, char **argv)
         mr_worker_close(&worker);
         return s != MR_OK;
     }
-    return not_serving(name, worker);
+    rc = not_serving(name, worker);
+    mr_worker_close(&worker);
+    return rc;
 }

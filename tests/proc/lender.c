@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "pictures.h"
+#include "decode/decode.h"
 
 static mr_status lend(void *cookie, mr_item *item, mr_error *err)
 {
@@ -142,4 +142,26 @@ uint64_t lender_run(setup *it, const given *items, size_t n, outcome *out)
     deaths = lender_drain(&o, out);
     lender_close_all(&o);
     return deaths;
+}
+
+void lender_decode(const picture *p, uint8_t *pixels, uint32_t width, uint32_t height)
+{
+    const mr__decode_limits limits = {.max_pixels = 1 << 20};
+    const mr__region all = {.x1 = width, .y1 = height};
+    mr__decoder *decoder = NULL;
+    mr__picture info;
+    mr__rows rows;
+    const uint8_t *row;
+    size_t stride, at = 0;
+    uint32_t n, i;
+
+    assert_int_equal(mr__decoder_open(&decoder, NULL), MR_OK);
+    assert_int_equal(mr__probe(p->bytes, p->n, &limits, &info, NULL), MR_OK);
+    assert_int_equal(info.mode, MR__MODE_RGB);
+    assert_int_equal(mr__decoder_begin(decoder, p->bytes, p->n, &info, &all, &rows, NULL), MR_OK);
+    while (mr__decoder_read(decoder, &row, &stride, &n, NULL) == MR_OK)
+        for (i = 0; i < n; i++, at += (size_t)width * 3)
+            memcpy(pixels + at, row + i * stride, (size_t)width * 3);
+    assert_int_equal(mr__decoder_finish(decoder, NULL), MR_OK);
+    mr__decoder_close(&decoder);
 }

@@ -6,6 +6,7 @@
 
 #include "foreigner.h"
 #include "millrace/millrace.h"
+#include "pictures.h"
 
 #define LENDER_DATA "handed over" /* what the program is handed */
 
@@ -65,5 +66,8 @@ uint64_t lender_drain(opened *o, outcome *out);
 
 /* Opens, drains, closes. */
 uint64_t lender_run(setup *it, const given *items, size_t n, outcome *out);
+
+/* An RGB picture of that size to pixels [height,width,3]. */
+void lender_decode(const picture *p, uint8_t *pixels, uint32_t width, uint32_t height);
 
 #endif

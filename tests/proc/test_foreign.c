@@ -3,7 +3,6 @@
  * A worker program of somebody else's: what it is given, what becomes of its rows, and that
  * whatever it does to itself is suffered by the item that it held, and by no other.
  */
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +13,6 @@
 
 #include <cmocka.h>
 
-#include "decode/decode.h"
 #include "foreigner.h"
 #include "lender.h"
 #include "pictures.h"
@@ -74,28 +72,6 @@ static void test_several_items_come_at_once_when_that_is_asked_for(void **state)
     assert_true(most >= 2);
 }
 
-static void decode(const picture *p, uint8_t *pixels, uint32_t width, uint32_t height)
-{
-    const mr__decode_limits limits = {.max_pixels = 1 << 20};
-    const mr__region all = {.x1 = width, .y1 = height};
-    mr__decoder *decoder = NULL;
-    mr__picture info;
-    mr__rows rows;
-    const uint8_t *row;
-    size_t stride, at = 0;
-    uint32_t n, i;
-
-    assert_int_equal(mr__decoder_open(&decoder, NULL), MR_OK);
-    assert_int_equal(mr__probe(p->bytes, p->n, &limits, &info, NULL), MR_OK);
-    assert_int_equal(info.mode, MR__MODE_RGB);
-    assert_int_equal(mr__decoder_begin(decoder, p->bytes, p->n, &info, &all, &rows, NULL), MR_OK);
-    while (mr__decoder_read(decoder, &row, &stride, &n, NULL) == MR_OK)
-        for (i = 0; i < n; i++, at += (size_t)width * 3)
-            memcpy(pixels + at, row + i * stride, (size_t)width * 3);
-    assert_int_equal(mr__decoder_finish(decoder, NULL), MR_OK);
-    mr__decoder_close(&decoder);
-}
-
 static void test_pictures_come_decoded(void **state)
 {
     static uint8_t pixels[8][FOREIGNER_HEIGHT * FOREIGNER_WIDTH * 3];
@@ -112,7 +88,7 @@ static void test_pictures_come_decoded(void **state)
     it.options.pool.unit_items = 4;
     for (i = 0; i < 8; i++) {
         p[i] = picture_jpeg(FOREIGNER_WIDTH, FOREIGNER_HEIGHT, i, i % 2 == 1);
-        decode(&p[i], pixels[i], FOREIGNER_WIDTH, FOREIGNER_HEIGHT);
+        lender_decode(&p[i], pixels[i], FOREIGNER_WIDTH, FOREIGNER_HEIGHT);
         items[i] = (given){.bytes = p[i].bytes, .n_bytes = p[i].n};
     }
     items[8] = (given){.bytes = text, .n_bytes = sizeof text};
@@ -351,68 +327,6 @@ static void test_a_pool_serves_stream_after_stream(void **state)
     mr_pool_close(&pool);
 }
 
-static void test_confinement_is_in_force_when_asked_for(void **state)
-{
-    static outcome out[2];
-    const given items[] = {lender_array(3, 4, 3, 5)};
-    setup free_one = lender_setup_of("confined"), confined = lender_setup_of("confined");
-
-    (void)state;
-    free_one.options.pool.workers = confined.options.pool.workers = 1;
-    assert_int_equal(lender_run(&free_one, items, 1, &out[0]), 0);
-    assert_int_equal((int)out[0].row[0], 0);
-    assert_int_equal((int)out[0].row[2], 0);
-    assert_int_equal((int)out[0].row[3], 0);
-    confined.options.pool.require_sandbox = true;
-    assert_int_equal(lender_run(&confined, items, 1, &out[1]), 0);
-    assert_int_equal((int)out[1].row[0], EACCES);
-    assert_int_equal((int)out[1].row[1], 0);
-    assert_int_equal((int)out[1].row[2], EPERM);
-    assert_int_equal((int)out[1].row[3], EPERM);
-}
-
-/* millrace-worker takes arrays too: the row is that of the picture they came from. */
-static void test_arrays_go_through_a_plan(void **state)
-{
-    static uint8_t pixels[90 * 150 * 3];
-    static const float floats[12];
-    picture p = picture_jpeg(150, 90, 7, false);
-    const given items[] = {
-        {.bytes = p.bytes, .n_bytes = p.n},
-        {.pixels = {90, 150, 3, MR_DTYPE_U8}, .bytes = pixels, .n_bytes = sizeof pixels},
-        {.pixels = {2, 2, 3, MR_DTYPE_F32}, .bytes = floats, .n_bytes = sizeof floats},
-        {.pixels = {90, 151, 3, MR_DTYPE_U8}, .bytes = pixels, .n_bytes = sizeof pixels},
-        {.pixels = {90, 30, 5, MR_DTYPE_U8}, .bytes = pixels, .n_bytes = 90 * 30 * 5},
-        {.pixels = {90, 70000, 3, MR_DTYPE_U8}, .bytes = pixels, .n_bytes = sizeof pixels},
-        {.pixels = {2, 2, 3, (mr_dtype)7}, .bytes = pixels, .n_bytes = 12},
-        {.pixels = {1, 1, 1, MR_DTYPE_U8}, .bytes = pixels, .n_bytes = 1},
-    };
-    static const mr_code codes[] = {MR_CODE_UNSUPPORTED_VARIANT, MR_CODE_CORRUPT,
-                                    MR_CODE_BAD_DIMENSIONS, MR_CODE_BAD_DIMENSIONS,
-                                    MR_CODE_UNSUPPORTED_VARIANT};
-    setup it = lender_setup_of(NULL);
-    mr_error err = {0};
-    mr_batch *batch;
-    opened o;
-    uint32_t i;
-
-    (void)state;
-    decode(&p, pixels, 150, 90);
-    it.plan = "openai/clip-vit-base-patch32@openclip";
-    if (lender_open_with(&it, items, 8, &o, &err) != MR_OK)
-        fail_msg("%s", err.message);
-    assert_int_equal(mr_stream_next(o.stream, -1, &batch, &err), MR_OK);
-    assert_int_equal(batch->n_ok, 3);
-    assert_memory_equal(batch->data, (uint8_t *)batch->data + batch->row_bytes, batch->row_bytes);
-    assert_int_equal(batch->n_failed, 5);
-    assert_int_equal(batch->dims.dims[2], 224);
-    for (i = 0; i < 5; i++)
-        assert_int_equal(batch->failures[i].code, codes[i]);
-    mr_batch_release(&batch);
-    lender_close_all(&o);
-    picture_free(&p);
-}
-
 static void test_a_plan_is_needed_without_a_program(void **state)
 {
     setup it = lender_setup_of(NULL);
@@ -453,8 +367,6 @@ int main(void)
         cmocka_unit_test(test_programs_that_do_not_serve_are_errors_that_say_why),
         cmocka_unit_test(test_a_plan_beside_the_program_has_to_agree),
         cmocka_unit_test(test_a_pool_serves_stream_after_stream),
-        cmocka_unit_test(test_confinement_is_in_force_when_asked_for),
-        cmocka_unit_test(test_arrays_go_through_a_plan),
         cmocka_unit_test(test_a_plan_is_needed_without_a_program),
         cmocka_unit_test(test_nothing_is_left),
     };

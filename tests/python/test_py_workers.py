@@ -90,6 +90,16 @@ def test_arrays_go_through_a_plan_too(paths):
     assert not numpy.array_equal(rows[0], rows[3])
 
 
+def test_arrays_of_floats_go_through_a_plan_of_float_arithmetic():
+    pixels = numpy.random.default_rng(2).integers(0, 256, (40, 30, 3), numpy.uint8)
+    rows, _, failures = drained([pixels, pixels.astype(float), pixels + 0.5], plan="original/masked-stretch")
+    assert failures == []
+    assert numpy.array_equal(rows[0], rows[1])
+    assert not numpy.array_equal(rows[0], rows[2])
+    _, _, failures = drained([pixels.astype(float)], plan=PLAN)
+    assert (failures[0].code, failures[0].message) == ("unsupported_variant", "an array of float32: this plan takes uint8")
+
+
 def test_encoded_bytes(paths):
     rows, _, failures = drained(paths[:5], preprocess=preprocessors.encoded, preprocess_input="bytes")
     assert failures == []
