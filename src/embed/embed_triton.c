@@ -21,7 +21,7 @@
 #include "embed/triton/client.h"
 #include "embed/triton/crew.h"
 
-enum { CONCURRENCY_MAX = 4, IN_FLIGHT_MIN = 2, IN_FLIGHT_MAX = 8, HALVES = 512 };
+enum { WORTHWHILE_MAX = 4, IN_FLIGHT_MIN = 2, IN_FLIGHT_MAX = 8, HALVES = 512 };
 
 /* JSON of an answer; and the first one, of which nothing is known */
 #define ANSWER_HEAD  ((size_t)64 << 10)
@@ -250,7 +250,8 @@ static void settle(triton *self, const mr__triton_model *model)
     mr__triton_client_widen(&self->client, in_flight);
     mr__crew_init(&self->crew, in_flight - 1);
     self->ready = true;
-    self->base.info.concurrency = in_flight < CONCURRENCY_MAX ? in_flight : CONCURRENCY_MAX;
+    self->base.info.concurrency = in_flight;
+    self->base.info.worthwhile = in_flight < WORTHWHILE_MAX ? in_flight : WORTHWHILE_MAX;
     self->base.info.named_slots =
         !self->fit.to_half && (o->shm == MR__TRITON_SHM_REQUIRE ||
                                (o->shm == MR__TRITON_SHM_AUTO && mr__triton_is_local(o)));
