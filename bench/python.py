@@ -81,7 +81,9 @@ def measure(arguments, folder):
     of_c = {kind: round(statistics.median(a / b for a, b in zip(rates[kind], rates["c"])), 3) for kind in STREAMS}
     cpu = {name: round(statistics.median(values), 4) for name, values in costs.items()}
     return {"items": items, "median": median, "of_c": of_c,
-            "folder_to_pillow": round(median["folder"] / median["pillow"], 2), "cpu_ms_an_item": cpu, "all": rates}
+            "folder_to_pillow": round(median["folder"] / median["pillow"], 2), "cpu_ms_an_item": cpu,
+            "cpu_of_c": {kind: round(cpu[kind] / cpu["c"], 3) for kind in STREAMS},
+            "all": rates, "all_cpu_ms": {name: [round(v, 4) for v in values] for name, values in costs.items()}}
 
 
 def main():
@@ -102,7 +104,8 @@ def main():
               "workers": arguments.workers, "others_at_most": arguments.others, "plan": PLAN, "rounds": arguments.rounds, "sets": {}}
     for name in arguments.only or ("small", "web"):
         result["sets"][name] = measure(arguments, arguments.sets / name)
-        print(name, json.dumps({k: v for k, v in result["sets"][name].items() if k != "all"}), flush=True)
+        print(name, json.dumps({k: v for k, v in result["sets"][name].items()
+                                if not k.startswith("all")}), flush=True)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(result, indent=1) + "\n")
     return 0
