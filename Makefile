@@ -87,7 +87,7 @@ servers: venv
 test: deps-test build-test corpus package milvus-lite
 	@$(PYTHON) tools/run_tests.py --build build/test --jobs $(JOBS)
 
-test-servers: deps-servers build-test corpus servers
+test-servers: deps-servers build-test corpus package servers
 	@$(PYTHON) tools/run_tests.py --build build/test --jobs $(JOBS) --python-only --folder servers
 
 venv-oracles:

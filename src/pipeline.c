@@ -38,8 +38,12 @@ void mr_pipeline_options_init(mr_pipeline_options *options)
 static void on_committed(void *cookie, const mr__record *record, double seconds)
 {
     mr_pipeline *p = cookie;
+    size_t i;
 
     mr__tally_committed(&p->tally, record, seconds);
+    for (i = 0; p->failed && i < record->n_entries; i++)
+        if (strcmp(record->entries[i].state, "stored") != 0)
+            p->failed(p->failed_cookie, &record->entries[i]);
 }
 
 /* Embedder or store are broken: nothing more needs to be decoded. */
@@ -187,6 +191,8 @@ mr_status mr_pipeline_open(mr_source *source, const mr_pipeline_options *options
     p->source = source;
     p->progress = options->progress;
     p->progress_cookie = options->progress_cookie;
+    p->failed = options->failed;
+    p->failed_cookie = options->failed_cookie;
     p->logger = options->stream.pool.logger;
     p->opened_ns = mr__clock_ns();
     p->process_start_ms = mr__process_start_ms();

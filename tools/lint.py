@@ -18,6 +18,9 @@ MAX_FUNCTION_LINES = 60
 MAX_PARAMETERS = 6
 # a border that every decoder shares: input (bytes, n, picture), wish, answer
 MORE_PARAMETERS = {"mr__decoder_begin": 7}
+# signatures that another project has fixed
+GIVEN_SIGNATURES = {"python/millrace/embedding_pipeline.py", "python/millrace/preprocessors.py",
+                    "python/millrace/streaming.py"}
 
 # part of src/ -> parts whose headers it may include, besides its own and base
 MAY_INCLUDE = {
@@ -137,6 +140,8 @@ def rule_python(source):
 
 def rule_parameters(source):
     """More than six parameters are an options struct."""
+    if source.path in GIVEN_SIGNATURES:
+        return
     if source.is_c:
         counts = [(f.line, f.name, f.parameters) for f in csource.functions(source.text)]
     elif source.is_python:

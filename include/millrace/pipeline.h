@@ -57,6 +57,11 @@ typedef struct mr_pipeline_options {
     void (*progress)(void *cookie,
                      const mr_progress *progress); /**< may be NULL; one thread at a time */
     void *progress_cookie;
+    void (*failed)(void *cookie,
+                   const mr_ledger_entry *entry); /**< each item that did not become a row, once
+                                                     that is recorded, in the order of the batches;
+                                                     may be NULL; one thread at a time */
+    void *failed_cookie;
     /* Stages overlap, whatever these say; they trade waiting for memory. */
     uint32_t embed_workers; /**< batches embedded at once, at most what the embedder allows, 1..64;
                                default 0: as many as help */
@@ -68,7 +73,7 @@ typedef struct mr_pipeline_options {
     const char *default_plan; /**< preset name, where `plan` and `plan_text` are NULL and the
                                  embedder has no plan of its own; default NULL: one must be named,
                                  or remembered by the collection */
-    unsigned char reserved[28];
+    unsigned char reserved[32];
 } mr_pipeline_options;
 
 /** Fills in the defaults. The single source of them. */

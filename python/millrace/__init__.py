@@ -51,12 +51,20 @@ from millrace._native import (
     presets,
 )
 
+from millrace.embedding_pipeline import ImageEmbeddingPipeline
+from millrace.preprocessors import BaseJAXPreprocessor, ImagePreprocessor, JAXImagePreprocessor
+from millrace.service_config import ServiceConfig
+from millrace.streaming import StreamingMultiprocessPreprocessor
+
 __all__ = [
     "Batch", "BusyError", "ClosedError", "Collection", "Config", "ConfigKey", "ConfigValue", "Error", "ForkError",
     "Hit", "InputOutputError", "InternalError", "InterruptedError", "InvalidError", "Item", "ItemError",
     "LedgerEntry", "MismatchError", "NotFoundError", "OutOfMemoryError", "Pipeline", "Plan", "Pool", "PoolStats",
     "Preset", "Progress", "Source", "Store", "Stream", "StreamStats", "Summary", "UnavailableError",
     "UnsupportedError", "__version__", "presets",
+    # the names of the original pipeline
+    "BaseJAXPreprocessor", "ImageEmbeddingPipeline", "ImagePreprocessor", "JAXImagePreprocessor", "ServiceConfig",
+    "StreamingMultiprocessPreprocessor",
 ]
 
 

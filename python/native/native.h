@@ -139,6 +139,19 @@ PyObject *mrpy_option_pop(PyObject *left, const char *name);
  * NULL at their end. */
 int mrpy_options_end(PyObject *left, const char *what, const mrpy_field *const *tables);
 
+/* failures.c: what did not become a row, the first of a run. Added to by the library's threads,
+ * without the GIL; looked at when the run is over. */
+#define MRPY_FAILURES_MAX 1000
+typedef struct mrpy_failure mrpy_failure;
+typedef struct mrpy_failures {
+    mrpy_failure *first, *last;
+    size_t n;
+} mrpy_failures;
+void mrpy_failures_add(void *cookie, const mr_ledger_entry *entry);
+/* A list of LedgerEntry; NULL with an exception. */
+PyObject *mrpy_failures_list(mrpy_state *state, const mrpy_failures *all);
+void mrpy_failures_clear(mrpy_failures *all);
+
 /* records.c: structs as tuples with names. */
 int mrpy_records_init(PyObject *module, mrpy_state *state);
 PyObject *mrpy_record_of(mrpy_state *state, mrpy_record which, const void *from);

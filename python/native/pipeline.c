@@ -31,6 +31,7 @@ typedef struct pipeline {
     mr_summary summary;
     mr_status status;
     mr_error err;
+    mrpy_failures failures; /* the run's while it runs */
 } pipeline;
 
 /* ---- the run's own threads: without the GIL ---- */
@@ -72,6 +73,8 @@ static int open_pipeline(pipeline *self, PyObject *inputs, mr_pipeline_options *
 
     options->progress = keep_progress;
     options->progress_cookie = self;
+    options->failed = mrpy_failures_add;
+    options->failed_cookie = &self->failures;
     self->log = mrpy_log_open(self->state, &options->stream.pool.logger);
     if (!self->log || mrpy_input_open(self->state, inputs, &self->input) < 0)
         return -1;
@@ -166,6 +169,7 @@ static void pipeline_dealloc(pipeline *self)
         PyObject_ClearWeakRefs((PyObject *)self);
     if (self->pid == getpid()) {
         end_pipeline(self);
+        mrpy_failures_clear(&self->failures);
         mrpy_log_close(&self->log);
         (void)pthread_mutex_destroy(&self->lock);
         (void)pthread_cond_destroy(&self->changed);
@@ -380,7 +384,19 @@ static PyMethodDef methods[] = {
     {0},
 };
 
+static PyObject *get_failures(pipeline *self, void *unused)
+{
+    (void)unused;
+    if (!mrpy_same_process(self->state, self->pid, "pipeline"))
+        return NULL;
+    if (self->thread_runs && !self->finished)
+        return mrpy_raise_kind(self->state, MRPY_BUSY, "failures: the run is not over");
+    return mrpy_failures_list(self->state, &self->failures);
+}
+
 static PyGetSetDef getset[] = {
+    {"failures", (getter)get_failures, NULL,
+     "What did not become a row in run(), the first 1,000, list of LedgerEntry.", NULL},
     {"closed", (getter)get_closed, NULL, "Has close() been called?", NULL},
     {0},
 };
@@ -392,7 +408,8 @@ static PyMemberDef members[] = {
 
 static PyType_Slot slots[] = {
     {Py_tp_doc,
-     "Pipeline(inputs, store, /, *, plan=None, embed=None, collection='default', ledger=None, "
+     "Pipeline(inputs, store, /, *, plan=None, embed=None, collection='default', "
+     "store_params=None, ledger=None, "
      "metric=None, index='FLAT', force_plan=False, no_ledger=False, refresh='auto', "
      "error_budget='1%', embed_workers=0, commit_rows=0, queue_batches=0, default_plan=None, "
      "**options)\n--\n\n"
@@ -402,6 +419,7 @@ static PyType_Slot slots[] = {
      "plan: a Plan or a name; None: what the collection remembers, else what the embedder needs.\n"
      "embed: \"builtin\", \"onnx:MODEL\", \"triton:URL\", \"fake:DIM\", or \"none\": rows of the "
      "plan; None: what the collection remembers, else \"builtin\".\n"
+     "store_params: dict of what only this kind of store knows, as of Store.\n"
      "metric: \"IP\", \"L2\", \"COSINE\"; None: the collection's, IP for a new one.\n"
      "refresh: \"auto\" (again what has changed), \"always\", \"never\".\n"
      "error_budget: \"1%\", a number of items, or \"none\": failures that still are a success "

@@ -10,6 +10,7 @@
 static const mrpy_field fields[] = {
     FIELD(embed, MRPY_TEXT),
     FIELD(collection, MRPY_TEXT),
+    FIELD(store_params, MRPY_PARAMS),
     FIELD(ledger, MRPY_PATH),
     FIELD(metric, MRPY_METRIC),
     FIELD(index, MRPY_TEXT),
@@ -23,6 +24,10 @@ static const mrpy_field fields[] = {
     FIELD(default_plan, MRPY_TEXT),
     {0},
 };
+
+_Static_assert(offsetof(mr_pipeline_options, n_store_params) ==
+                   offsetof(mr_pipeline_options, store_params) + sizeof(void *),
+               "n_store_params follows store_params");
 
 static const mrpy_field named_fields[] = {{"plan", MRPY_TEXT, 0, NULL}, {0}};
 

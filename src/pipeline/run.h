@@ -46,6 +46,8 @@ struct mr_pipeline {
     mr_logger logger;
     void (*progress)(void *cookie, const mr_progress *progress);
     void *progress_cookie;
+    void (*failed)(void *cookie, const mr_ledger_entry *entry);
+    void *failed_cookie;
 };
 
 /* Working seconds of every stage since the run was opened. Any thread. */

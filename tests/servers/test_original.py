@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A program written for the original pipeline, with its configuration, against the real servers: only its import
+line is another."""
+import os
+import random
+import re
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+import servers
+from PIL import Image
+
+PROGRAM = Path(__file__).with_name("data") / "original_program.py"
+CONFIG = Path(__file__).parents[1] / "e2e/data/original-config.yaml"
+DIM = 768
+PICTURES = 70
+
+
+@pytest.fixture(scope="module")
+def triton_768():
+    with servers.triton(servers.Model(dim=DIM)) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """Pictures of different sizes, none like another."""
+    folder = tmp_path_factory.mktemp("original")
+    for number in range(PICTURES):
+        generator = random.Random(number)
+        tiny = Image.new("RGB", (7, 5))
+        tiny.putdata([tuple(generator.randrange(256) for _ in range(3)) for _ in range(35)])
+        size = (generator.randrange(60, 400), generator.randrange(60, 400))
+        tiny.resize(size, Image.Resampling.BICUBIC).save(folder / f"{number:03}.jpg", quality=90)
+    return folder
+
+
+def configured(folder, triton, database, **changes):
+    """The configuration as it is, but for where the servers are and the name of the collection."""
+    host, port = re.search(r"//([\d.]+):(\d+)", database.uri).groups()
+    name = f"c{uuid.uuid4().hex}"
+    text = CONFIG.read_text()
+    for old, new in {"localhost:8000": triton.http, "host: localhost": f"host: {host}", "port: 19530": f"port: {port}",
+                     "test_collection": name, **changes}.items():
+        assert old in text
+        text = text.replace(old, new)
+    (folder / "config.yaml").write_text(text)
+    return folder / "config.yaml", name
+
+
+def environment():
+    return {**os.environ, "PYTHONPATH": os.environ["MILLRACE_SITE"]}
+
+
+def run(program, *arguments):
+    done = subprocess.run([sys.executable, program, *map(str, arguments)], env=environment(), capture_output=True,
+                          text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.xdist_group("milvus")
+def test_the_program_runs_unchanged(tmp_path, milvus, triton_768, pictures):
+    config, _ = configured(tmp_path, triton_768, milvus)
+    lines = run(PROGRAM, config, pictures).splitlines()
+    for number in range(5):
+        assert lines[number].startswith(f"{pictures}/{number:03}.jpg -> ")
+    assert f"'num_entities': {PICTURES}" in lines[5] and lines[5].count("True") == 3
+    assert lines[6] == f"stream {PICTURES} sync (40, 3, 224, 224)"
+
+
+def test_and_with_the_light_server(tmp_path, milvus_lite, triton_768, pictures):
+    config, _ = configured(tmp_path, triton_768, milvus_lite)
+    assert f"stream {PICTURES} sync (40, 3, 224, 224)" in run(PROGRAM, config, pictures)
+
+
+INSERT = """
+import glob, sys
+from millrace import ImageEmbeddingPipeline, ServiceConfig
+config = ServiceConfig.from_yaml(sys.argv[1])
+paths = sorted(glob.glob(sys.argv[2] + "/*.jpg"))
+with ImageEmbeddingPipeline(config) as pipeline:
+    name = config.milvus.collection_name
+    pipeline.create_collection(name, description="pictures")
+    how = getattr(pipeline, sys.argv[3])
+    assert how(paths, ids=[f"id {n}" for n in range(len(paths))], metadata=[{"n": n} for n in range(len(paths))],
+               batch_size=4) == [f"id {n}" for n in range(len(paths))]
+    print(pipeline.get_collection_stats(name)["num_entities"])
+    hits = [pipeline.search_images(path, topk=1)[0] for path in paths[::10]]
+    print([hit["metadata"]["n"] for hit in hits])
+    print(pipeline.delete_by_filter('metadata["n"] >= 60'), pipeline.get_collection_stats(name)["num_entities"])
+    vectors = pipeline.embed_images(paths[:3])
+    print(vectors.shape, pipeline.search_images(vectors[1].tolist(), topk=2, filter_expr='metadata["n"] != 0')[0]["metadata"])
+    pipeline.delete_collection(name)
+    print(name in pipeline.list_collections())
+"""
+
+
+@pytest.mark.parametrize("how", ["insert_images", "insert_images_async", "insert_images_streaming"])
+def test_each_way_of_inserting(tmp_path, milvus_lite, triton_768, pictures, how):
+    config, _ = configured(tmp_path, triton_768, milvus_lite)
+    (tmp_path / "insert.py").write_text(INSERT)
+    lines = run(tmp_path / "insert.py", config, pictures, how).splitlines()
+    assert lines[0] == str(PICTURES) and lines[1] == str(list(range(0, PICTURES, 10)))
+    assert lines[2].endswith(" 60") and lines[3].startswith(f"(3, {DIM}) {{'n': 1") and lines[4] == "False"
+
+
+def test_a_bad_picture_raises_and_names_itself(tmp_path, milvus_lite, triton_768, pictures):
+    config, _ = configured(tmp_path, triton_768, milvus_lite)
+    (tmp_path / "bad.jpg").write_text("no picture")
+    (tmp_path / "bad.py").write_text(
+        "import sys\nfrom millrace import ImageEmbeddingPipeline, ServiceConfig\n"
+        "pipeline = ImageEmbeddingPipeline(ServiceConfig.from_yaml(sys.argv[1]))\n"
+        "try:\n    pipeline.insert_images(sys.argv[2:], ids=[1, 2])\n"
+        "except RuntimeError as error:\n    print(error)\n")
+    said = run(tmp_path / "bad.py", config, pictures / "000.jpg", tmp_path / "bad.jpg")
+    assert re.search(r"bad\.jpg: .*\(not_image\)", said)
