@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 SIZES = [(1, 1), (17, 9), (64, 48)]
-TEXT_WORDS = ("plan", "text", "list", "json", "config", "filter", "args", "size", "triton")
+TEXT_WORDS = ("plan", "text", "list", "json", "config", "filter", "args", "size", "triton", "milvus")
 
 
 def _picture(mode, size):
@@ -95,6 +95,13 @@ def texts():
     yield "metadata.json", (b'00{"name":"m","versions":["1"],"inputs":[{"name":"i","datatype":"FP32","shape":[-1,3,8,8]}],'
                             b'"outputs":[{"name":"output","datatype":"FP16","shape":[-1,4]}]}')
     yield "model.json", b'00{"max_batch_size":8,"instance_group":[{"count":2,"gpus":[0,1]}],"error":"x"}'
+    # messages of Milvus, after the byte that says which (fuzz_milvus)
+    yield "milvus_describe.bin", bytes.fromhex("0012320a0163221a120269641801281532100a0a6d61785f6c656e67746812023634220f120176286532080a036469"
+                                               "6d120132280130073801")
+    yield "milvus_search.bin", bytes.fromhex("011211080110051a00220400" "00803f2a051203" "0a0161320101")
+    yield "milvus_query.bin", bytes.fromhex("02121008151202696 41a0832060a01610a0162121d08651201762216080212120a100000803f000000400000404000008040"
+                                            .replace(" ", ""))
+    yield "milvus_status.bin", b"\x03\x08\x01\x12\x1alarger than max (9 vs. 512)\x18\xff\xff\x03\x20\x01"
     yield "size.txt", b"512M"
     yield "time.txt", b"250ms"
     yield "utf8.txt", "é漢😀".encode()

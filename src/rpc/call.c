@@ -115,6 +115,9 @@ static mr_status start(mr__rpc_pending *p, const mr__rpc_call *call, mr_error *e
         headers[i].key = grpc_slice_from_copied_string(call->headers[i].key);
         headers[i].value = grpc_slice_from_copied_string(call->headers[i].value);
     }
+    if (call->wait)
+        ops[0].flags = GRPC_INITIAL_METADATA_WAIT_FOR_READY |
+                       GRPC_INITIAL_METADATA_WAIT_FOR_READY_EXPLICITLY_SET;
     ops[0].data.send_initial_metadata.count = call->n_headers;
     ops[0].data.send_initial_metadata.metadata = headers;
     ops[1].data.send_message.send_message = p->request;

@@ -15,9 +15,11 @@
  * caller's again when mr__rpc_wait returns. After a deadline or a cancellation the transport may
  * still hold on to it; then mr__rpc_wait takes up to keepalive_timeout_ms longer, or twice that.
  *
- * A channel connects by itself, again after a connection was lost. A call made while there is no
- * connection fails at once with MR__RPC_UNAVAILABLE: nothing is retried here, since only the caller
- * knows what may be repeated.
+ * A channel connects by itself, again after a connection was lost; but only while some thread is in
+ * mr__rpc_wait, since that is who moves its bytes. A call made while there is no connection fails
+ * at once with MR__RPC_UNAVAILABLE: nothing is retried here, since only the caller knows what may
+ * be repeated. Who repeats sets `wait`: pausing between calls that fail at once would starve the
+ * new connection.
  */
 #ifndef MR_RPC_RPC_H
 #define MR_RPC_RPC_H
@@ -101,6 +103,7 @@ typedef struct mr__rpc_call {
     const mr__rpc_header *headers; /* copied */
     size_t n_headers;
     uint32_t timeout_ms; /* until the answer is complete; 0: one minute */
+    bool wait;           /* until there is a connection, if there is none now */
 } mr__rpc_call;
 
 typedef struct mr__rpc_pending mr__rpc_pending;

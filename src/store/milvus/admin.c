@@ -57,7 +57,7 @@ static mr_status each_name(mr__mv *self,
             status = mr__error_no_memory(err, "collections");
     }
     mr__mv_reply_fini(&reply);
-    for (i = 0; i < n; i++) {
+    for (i = 0; names && i < n; i++) {
         if (status == MR_OK)
             status = fn(self, names[i], cookie, err);
         free(names[i]);
@@ -114,7 +114,7 @@ static uint64_t count_rows(mr__mv *self, const mr__mv_schema *schema, bool loade
             char digits[24] = "";
 
             if (!answer->stats[i]->key || strcmp(answer->stats[i]->key, "row_count") != 0 ||
-                answer->stats[i]->value.len >= sizeof digits)
+                answer->stats[i]->value.len == 0 || answer->stats[i]->value.len >= sizeof digits)
                 continue;
             memcpy(digits, answer->stats[i]->value.data, answer->stats[i]->value.len);
             if (!mr__text_u64(digits, &rows))

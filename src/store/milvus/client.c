@@ -100,6 +100,7 @@ static mr_status call_once(mr__mv_client *client, const mr__mv_request *request,
     mr__rpc_answer answer;
     mr_status status;
 
+    call.wait = out->repeated; /* for the server to come back */
     (void)snprintf(method, sizeof method, SERVICE "%s", request->method);
     if (client->authorization[0])
         headers[call.n_headers++] = (mr__rpc_header){"authorization", client->authorization};

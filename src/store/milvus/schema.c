@@ -37,7 +37,8 @@ static uint32_t number_of(const Mv__FieldSchema *field, const char *key)
         const Mv__Pair *pair = field->type_params[i];
         char digits[12] = "";
 
-        if (!pair->key || strcmp(pair->key, key) != 0 || pair->value.len >= sizeof digits)
+        if (!pair->key || strcmp(pair->key, key) != 0 || pair->value.len == 0 ||
+            pair->value.len >= sizeof digits)
             continue;
         memcpy(digits, pair->value.data, pair->value.len);
         if (mr__text_u64(digits, &number) && number <= UINT32_MAX)

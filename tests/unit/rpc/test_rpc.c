@@ -331,8 +331,12 @@ static void test_restart(void **state)
     assert_int_equal(mr__rpc_unary(rpc, &call, &answer, &err), MR_E_ENV);
     assert_int_equal(answer.code, MR__RPC_UNAVAILABLE);
     assert_true(mr__clock_ns() - before < (uint64_t)LONG_MS * 500000);
+    /* begun while nobody is there, and answered once somebody is */
+    call.wait = true;
+    assert_int_equal(mr__rpc_start(rpc, &call, &pending, &err), MR_OK);
     s = server_open(port, NULL, NULL);
-    assert_int_equal(reach(rpc, &err), MR_OK);
+    assert_int_equal(mr__rpc_wait(pending, &answer, &err), MR_OK);
+    mr__rpc_answer_fini(&answer);
     mr__rpc_close(&rpc);
     server_close(s);
 }
