@@ -8,6 +8,8 @@ For each set of photographs, interleaved and in turns of changing order, so that
     folder      millrace.Stream over the folder, a numpy view of every batch
     paths       the same over a list of paths, walked by Python
     generator   the same over a generator of dicts with metadata
+    original    preprocess_stream of the original's class, whose arrays are copies, over a list of paths
+    c-original  bench/stream.c with its plan, original/masked-stretch
     pillow      a pool of processes with Pillow and numpy (bench/pillow_pool.py)
 
 Ratios are medians over the turns; with every figure they go to bench/results/python.json. The CPU time of
@@ -25,7 +27,8 @@ from pathlib import Path
 from run import PLAN, ROOT, machine, run_json
 
 BENCH = ROOT / "bench"
-STREAMS = ("folder", "paths", "generator")
+STREAMS = ("folder", "paths", "generator", "original")
+ORIGINAL = "original/masked-stretch"
 
 
 def busy_seconds():
@@ -59,7 +62,13 @@ def commands(arguments, folder):
     loop = [arguments.build / "bench" / "stream-loop", arguments.workers, PLAN, folder]
     python = {kind: [sys.executable, BENCH / "python_stream.py", kind, arguments.workers, PLAN, folder]
               for kind in STREAMS}
-    return {"c": loop, **python, "pillow": [sys.executable, BENCH / "pillow_pool.py", arguments.workers, folder]}
+    original = [*loop[:2], ORIGINAL, folder]
+    return {"c": loop, **python, "c-original": original, "pillow": [sys.executable, BENCH / "pillow_pool.py", arguments.workers, folder]}
+
+
+def basis(kind):
+    """What a kind is compared with: the C loop with the same plan."""
+    return "c-original" if kind == "original" else "c"
 
 
 def measure(arguments, folder):
@@ -78,11 +87,11 @@ def measure(arguments, folder):
             if "cpu_s" in said:
                 costs.setdefault(name, []).append(1e3 * said["cpu_s"] / said["items"])
     median = {name: statistics.median(values) for name, values in rates.items()}
-    of_c = {kind: round(statistics.median(a / b for a, b in zip(rates[kind], rates["c"])), 3) for kind in STREAMS}
+    of_c = {kind: round(statistics.median(a / b for a, b in zip(rates[kind], rates[basis(kind)])), 3) for kind in STREAMS}
     cpu = {name: round(statistics.median(values), 4) for name, values in costs.items()}
     return {"items": items, "median": median, "of_c": of_c,
             "folder_to_pillow": round(median["folder"] / median["pillow"], 2), "cpu_ms_an_item": cpu,
-            "cpu_of_c": {kind: round(cpu[kind] / cpu["c"], 3) for kind in STREAMS},
+            "cpu_of_c": {kind: round(cpu[kind] / cpu[basis(kind)], 3) for kind in STREAMS},
             "all": rates, "all_cpu_ms": {name: [round(v, 4) for v in values] for name, values in costs.items()}}
 
 

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """One run of bench/python.py: the stream alone, from Python.
 
-    python_stream.py folder|paths|generator WORKERS PLAN FOLDER
+    python_stream.py folder|paths|generator|original WORKERS PLAN FOLDER
+
+original: the class StreamingMultiprocessPreprocessor, whose plan is its own and whose arrays are copies.
 
 Prints {"items":N,"seconds":S,"items_per_s":R,"cpu_s":C,"copied_bytes":B}, from before the stream is opened to its end, with a
 view of every batch taken.
@@ -33,6 +35,12 @@ def stream_rows(inputs, workers, plan):
         return items, stream.stats().copied_bytes
 
 
+def original_rows(inputs, workers):
+    """Items of preprocess_stream."""
+    with millrace.StreamingMultiprocessPreprocessor(num_workers=workers, data_format="NCHW") as preprocessor:
+        return sum(len(batch["preprocessed"]) for batch in preprocessor.preprocess_stream(inputs)), 0
+
+
 def cpu_seconds():
     """Of this process and of those that it has waited for."""
     both = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
@@ -45,7 +53,7 @@ def main():
     started, cpu = time.perf_counter(), cpu_seconds()
     if kind == "generator":
         inputs = ({"uri": path, "metadata": {"path": path}} for path in inputs)
-    items, copied = stream_rows(inputs, workers, plan)
+    items, copied = original_rows(inputs, workers) if kind == "original" else stream_rows(inputs, workers, plan)
     seconds = time.perf_counter() - started
     print(json.dumps({"items": items, "seconds": round(seconds, 4), "items_per_s": round(items / seconds, 1),
                       "cpu_s": round(cpu_seconds() - cpu, 4),
