@@ -25,9 +25,10 @@ typedef struct mr_logger {
 } mr_logger;
 
 /**
- * Replaces what is secret in URLs by "***", in place: user and password, and the values of query parameters such as
- * `token`, `sig`, `key`, `password`, `X-Amz-Signature`. All that the library says itself (messages, errors) has been
- * through it; it is for programs that repeat what their users typed. Never makes the text longer. Any thread.
+ * Replaces what is secret in URLs by "***", in place: user and password, and the values of query
+ * parameters such as `token`, `sig`, `key`, `password`, `X-Amz-Signature`. All that the library
+ * says itself (messages, errors) has been through it; it is for programs that repeat what their
+ * users typed. Never makes the text longer. Any thread.
  */
 MR_API void mr_mask_secrets(char *text);
 

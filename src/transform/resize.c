@@ -87,6 +87,7 @@ void mr__resizer_init(mr__resizer *resizer, const mr__resize_job *job, const mr_
                (job->plane_stride - columns) * job->engine->plane_bytes);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the engine writes to it */
 static void horizontal(const mr__resizer *r, const uint8_t *row, uint8_t *out)
 {
     const mr__resize_job *job = &r->job;

@@ -29,7 +29,7 @@ static mr_status send_rows(mr__mv *self, const mr__mv_message *message, mr__mv_r
 
 static mr_status delete_before(mr__mv *self, const mr__row *const *rows, size_t n, mr_error *err)
 {
-    const char **ids = calloc(n, sizeof(const char *));
+    const char **ids = calloc(n ? n : 1, sizeof(const char *));
     uint64_t deleted = 0;
     mr_status status;
     size_t i;
@@ -69,7 +69,8 @@ static mr_status write_rows(mr__mv *self, const mr__row *const *rows, size_t n, 
 static mr_status write_halves(mr__mv *self, const mr__row *const *rows, size_t n, uint64_t limit,
                               mr_error *err)
 {
-    size_t half = n / 2, bytes = limit > LEAST_SLACK * 2 ? (size_t)limit - LEAST_SLACK : 0;
+    size_t half = n / 2,
+           bytes = limit > 2 * (uint64_t)LEAST_SLACK ? (size_t)limit - LEAST_SLACK : 0;
     size_t known = atomic_load(&self->max_bytes);
     mr_status status;
 

@@ -72,8 +72,8 @@ static mr_status answer(const char *json, size_t tail, mr__triton_answer *out, m
     static char body[4096];
     size_t n = strlen(json);
 
-    assert_true(n + tail <= sizeof body);
-    memcpy(body, json, n);
+    assert_true(n + tail < sizeof body);
+    memcpy(body, json, n + 1);
     for (size_t i = 0; i < tail; i++)
         body[n + i] = (char)i;
     return mr__triton_read_answer(body, n + tail, n, "y", out, err);

@@ -270,7 +270,7 @@ static void test_rows(void **state)
     schema.id_bytes = 9;
     schema.uri_bytes = 16;
     memset(uri, 0, sizeof uri);
-    memcpy(uri, "a\xff\xc3\xa9", 4);
+    memcpy(uri, "a\xff\xc3\xa9", 5);
     one[0] = &(mr__row){"x", uri, "{}", v};
     assert_int_equal(mr__mv_message_make(&layout, one, 1, &message, &err), MR_OK);
     assert_int_equal(message.n_made, 1); /* what is no UTF-8 would make a server refuse all of it */

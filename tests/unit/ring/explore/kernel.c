@@ -318,6 +318,7 @@ mr_status mr__program_ready(mr_pool *pool, const mr__worker *worker, mr_error *e
     return MR_OK;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): as declared */
 bool mr__program_trouble(const mr__worker *worker, char *out, size_t size)
 {
     (void)worker;
