@@ -24,6 +24,7 @@ enum { SHORT_MAX = 1 << 20, ANSWER_MAX = 64 << 20 };
 typedef struct grpc {
     mr__triton_session base;
     mr__rpc *rpc;
+    bool away;           /* the server was not there: the next call waits for a connection */
     mr__buf said, heard; /* the head of a request, the output of an answer */
     mr__rpc_header headers[MR__TRITON_HEADERS_MAX];
     char *header_text[MR__TRITON_HEADERS_MAX]; /* what they point into */
@@ -119,13 +120,14 @@ static mr__triton_fault fault_of_unavailable(const char *text)
     return MR__TRITON_BUSY;
 }
 
-static mr__triton_fault fault_of(const mr__rpc_answer *answer)
+/* `waited`: the call was to wait for a connection. */
+static mr__triton_fault fault_of(const mr__rpc_answer *answer, bool waited)
 {
     switch (answer->code) {
     case MR__RPC_UNAVAILABLE:
         return mr__triton_fault_of(answer->message, fault_of_unavailable(answer->message));
     case MR__RPC_DEADLINE_EXCEEDED:
-        return MR__TRITON_LATE;
+        return waited ? MR__TRITON_DOWN : MR__TRITON_LATE;
     case MR__RPC_NOT_FOUND:
         return mr__triton_fault_of(answer->message, MR__TRITON_UNKNOWN);
     case MR__RPC_ALREADY_EXISTS:
@@ -153,7 +155,9 @@ static mr__triton_fault ask(grpc *self, const request *r, mr__rpc_answer *answer
                          .n_headers = self->base.options->n_headers,
                          .timeout_ms = ms < 1           ? 1
                                        : ms > INT32_MAX ? INT32_MAX
-                                                        : (uint32_t)ms};
+                                                        : (uint32_t)ms,
+                         .wait = self->away};
+    mr__triton_fault fault;
     mr_error own = {0};
     char *hint;
 
@@ -166,8 +170,11 @@ static mr__triton_fault ask(grpc *self, const request *r, mr__rpc_answer *answer
             *err = own;
         if (err)
             err->status = MR_E_ENV;
-        return fault_of(answer);
+        fault = fault_of(answer, call.wait);
+        self->away = fault == MR__TRITON_DOWN || fault == MR__TRITON_LOST;
+        return fault;
     }
+    self->away = false;
     if (answer->size <= r->answer_max)
         return MR__TRITON_NONE;
     (void)mr__error_set(err, MR_E_ENV, "the answer has over %zu bytes", r->answer_max);
