@@ -32,6 +32,7 @@ SANITIZER_ENV = {
     "asan": {
         "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:check_initialization_order=1",
         "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
+        "LSAN_OPTIONS": f"suppressions={ROOT / 'tools/lsan.supp'}:print_suppressions=0",
     },
     "tsan": {"TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1"},
 }

@@ -58,7 +58,7 @@ def test_a_server_that_refuses(album, tmp_path):
         done = embed(album, tmp_path / "v.npy", server.spec(), "--batch", 8)
         assert server.shared == 0 and server.verbs == ["register"]
         refused = embed(album, tmp_path / "w.npy", server.spec("shm=require"), expect=3)
-    assert done.stderr.count("warn: ") == 1 and "--allow-client-shm=true" in done.stderr and why in done.stderr
+    assert done.stderr.count("warn: embed") == 1 and "--allow-client-shm=true" in done.stderr and why in done.stderr
     assert np.load(tmp_path / "v.npy").tobytes() == plain(album, tmp_path)
     assert "--allow-client-shm=true" in refused.stderr
     assert not any(key.exists() for key in server.keys)

@@ -265,6 +265,7 @@ class StoreCases:
         running.process.stdin = None
         running.finish(0)
 
+    @pytest.mark.sandbox
     def test_health(self, work):
         state = run(work.folder, "health", work.url, "--json", env=work.env)
         assert '"ok":true' in state.stdout.replace(" ", "")
