@@ -12,11 +12,40 @@ def milvus_lite():
         yield server
 
 
+class SharedMilvus:
+    """The one Milvus of this process: started when it is asked for, stopped for tests that start their own."""
+
+    def __init__(self):
+        self.server = None
+
+    def get(self):
+        if self.server is None:
+            self.server = servers.milvus().__enter__()
+        return self.server
+
+    def stop(self):
+        server, self.server = self.server, None
+        if server is not None:
+            server.__exit__(None, None, None)
+
+
 @pytest.fixture(scope="session")
-def milvus():
+def shared_milvus():
+    shared = SharedMilvus()
+    yield shared
+    shared.stop()
+
+
+@pytest.fixture
+def milvus(shared_milvus):
     """Mark its users with xdist_group("milvus"): there is one a machine, and another process would wait."""
-    with servers.milvus() as server:
-        yield server
+    return shared_milvus.get()
+
+
+@pytest.fixture
+def no_milvus(shared_milvus):
+    """For tests that start one of their own, of the same group: the lock of the machine is free."""
+    shared_milvus.stop()
 
 
 @pytest.fixture(scope="session")

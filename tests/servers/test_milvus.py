@@ -6,7 +6,8 @@ import os
 import pytest
 from servers import leftovers, milvus, milvus_cases, milvus_server
 
-pytestmark = pytest.mark.xdist_group("milvus")  # one at a time on a machine
+# one at a time on a machine, and none but their own
+pytestmark = [pytest.mark.xdist_group("milvus"), pytest.mark.usefixtures("no_milvus")]
 
 
 def test_life():
