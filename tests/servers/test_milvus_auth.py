@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The real Milvus with authorization. It starts a server of its own, so it stands, by its name, before all
-that use the common one: there is one a machine."""
+"""The real Milvus with authorization, which a server of its own has."""
 import pymilvus
 import pytest
 from command import run
 from servers import milvus_server
 from servers.store_cases import album
 
-pytestmark = pytest.mark.xdist_group("milvus")
+pytestmark = [pytest.mark.xdist_group("milvus"), pytest.mark.usefixtures("no_milvus")]
 
 
 class Guarded(milvus_server.Milvus):
