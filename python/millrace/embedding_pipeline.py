@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Optional, Union
 from . import _pictures
 from ._native import Error, Pipeline, Store
 from ._service import embedder_of, schema_params, search_params, store_of, store_params
-from .preprocessors import BaseJAXPreprocessor, JAXImagePreprocessor
+from .preprocessors import BaseJAXPreprocessor, JAXImagePreprocessor, is_planned
 from .service_config import PreprocessConfig, ServiceConfig
 
 if TYPE_CHECKING:
@@ -34,13 +34,9 @@ class ImageEmbeddingPipeline:
     ) -> None:
         self.config = config if config is not None else ServiceConfig.from_env()
         self.preprocessor = preprocessor if preprocessor is not None else _preprocessor_of(self.config.preprocess)
-        planned = self.preprocessor if self._is_planned() else _preprocessor_of(self.config.preprocess)
+        planned = self.preprocessor if is_planned(self.preprocessor) else _preprocessor_of(self.config.preprocess)
         self._plan = planned.plan  # of a class of the user's: what its rows have to look like
         self._store: Optional[Store] = None
-
-    def _is_planned(self) -> bool:
-        """Is it the class whose arithmetic millrace's own workers have?"""
-        return type(self.preprocessor) is JAXImagePreprocessor
 
     @property
     def store(self) -> Store:
@@ -171,7 +167,7 @@ class ImageEmbeddingPipeline:
         """One run of the engine; RuntimeError if a picture was bad."""
         size = batch or self.config.preprocess.batch_size
         options.setdefault("workers", self.config.preprocess.num_workers)
-        if not self._is_planned():
+        if not is_planned(self.preprocessor):
             options["preprocess"] = self.preprocessor
         with Pipeline(
             items,

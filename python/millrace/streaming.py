@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from . import _pictures
 from ._native import Pool, Stream
-from .preprocessors import BaseJAXPreprocessor, ImagePreprocessor, JAXImagePreprocessor
+from .preprocessors import BaseJAXPreprocessor, ImagePreprocessor, is_planned
 
 if TYPE_CHECKING:
     import numpy as np
@@ -180,12 +180,8 @@ class StreamingMultiprocessPreprocessor:
         if size > self._pool_batch:  # larger slots than the pool has
             self._outgrown.append(self._pool)
             self._pool = self._open_pool(size)
-        plan = self._preprocessor.plan if self._is_planned() else None
+        plan = self._preprocessor.plan if is_planned(self._preprocessor) else None
         return Stream(items, plan, pool=self._pool, batch=size, batch_wait_ms=0, slots=self._slots())
-
-    def _is_planned(self) -> bool:
-        """Is it the class whose arithmetic millrace's own workers have?"""
-        return type(self._preprocessor) is JAXImagePreprocessor
 
     def _open_pool(self, size: int) -> Pool:
         options: dict[str, Any] = {
@@ -194,7 +190,7 @@ class StreamingMultiprocessPreprocessor:
         }
         height, width = self._preprocessor.image_size
         slots_bytes = self._slots() * size * height * width * 3 * 4
-        if not self._is_planned():
+        if not is_planned(self._preprocessor):
             options.update(preprocess=self.preprocessor_class, preprocess_kwargs=self.preprocessor_kwargs)
         self._pool_batch = size
         return Pool(slots_bytes=slots_bytes, memory_bytes=_MEMORY_BYTES + slots_bytes, **options)

@@ -206,7 +206,7 @@ mr_status mr__mv_index_get(mr__mv_client *client, const mr__mv_schema *schema,
     return status;
 }
 
-static Mv__Pair pair_of(const char *key, const char *value)
+Mv__Pair mr__mv_pair(const char *key, const char *value)
 {
     Mv__Pair pair = MV__PAIR__INIT;
 
@@ -224,9 +224,9 @@ mr_status mr__mv_index_create(mr__mv_client *client, const mr__mv_schema *schema
     Mv__CreateIndexRequest message = MV__CREATE_INDEX_REQUEST__INIT;
     const mr__mv_request request = {
         .method = "CreateIndex", .message = &message.base, .patience = patience};
-    Mv__Pair pairs[3] = {pair_of("index_type", about->index),
-                         pair_of("metric_type", mr_metric_name(about->metric)),
-                         pair_of("params", about->index_params)};
+    Mv__Pair pairs[3] = {mr__mv_pair("index_type", about->index),
+                         mr__mv_pair("metric_type", mr_metric_name(about->metric)),
+                         mr__mv_pair("params", about->index_params)};
     Mv__Pair *list[3] = {&pairs[0], &pairs[1], &pairs[2]};
     char name[300];
 

@@ -34,4 +34,7 @@ mr_status mr__mv_load(mr__mv_client *client, const char *name, mr__mv_patience p
 mr_status mr__mv_flush(mr__mv_client *client, const char *name, mr__mv_patience patience,
                        mr_error *err);
 
+/* A named value of a request; both texts are borrowed. */
+Mv__Pair mr__mv_pair(const char *key, const char *value);
+
 #endif

@@ -10,17 +10,6 @@
 
 enum { MAX_FIELDS = 256, MAX_FILTER = 1 << 20, BOOLEAN_EXPRESSION = 1 };
 
-static Mv__Pair pair_of(const char *key, const char *value)
-{
-    Mv__Pair pair = MV__PAIR__INIT;
-
-    pair.key = (char *)(uintptr_t)key;
-    pair.has_value = true;
-    pair.value.data = (uint8_t *)(uintptr_t)value;
-    pair.value.len = strlen(value);
-    return pair;
-}
-
 /* Serialized PlaceholderGroup of the one vector. */
 static mr_status pack_vector(const float *vector, uint32_t dim, ProtobufCBinaryData *out,
                              mr_error *err)
@@ -69,12 +58,12 @@ mr_status mr__mv_question_pack(const mr__mv_question *q, uint8_t **out, size_t *
 
     *out = NULL;
     (void)snprintf(topk, sizeof topk, "%u", (unsigned)q->k);
-    pairs[n++] = pair_of("anns_field", q->schema->vector_field);
-    pairs[n++] = pair_of("topk", topk);
+    pairs[n++] = mr__mv_pair("anns_field", q->schema->vector_field);
+    pairs[n++] = mr__mv_pair("topk", topk);
     if (q->metric != MR_METRIC_ANY)
-        pairs[n++] = pair_of("metric_type", mr_metric_name(q->metric));
-    pairs[n++] = pair_of("params", q->params);
-    pairs[n++] = pair_of("round_decimal", "-1");
+        pairs[n++] = mr__mv_pair("metric_type", mr_metric_name(q->metric));
+    pairs[n++] = mr__mv_pair("params", q->params);
+    pairs[n++] = mr__mv_pair("round_decimal", "-1");
     for (i = 0; i < n; i++)
         list[i] = &pairs[i];
     message.db_name = (char *)(uintptr_t)q->database;
