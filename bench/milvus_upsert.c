@@ -58,18 +58,23 @@ static void *write_batches(void *arg)
 /* Rows with vectors that lie one after the other, as those of a batch do. */
 static mr__row *make_rows(size_t first, size_t n, size_t dim)
 {
-    size_t numbers = 0, texts = 0, i, d;
-    mr__row *rows = calloc(n, sizeof *rows);
+    size_t numbers = 0, i, d;
     uint64_t state = first * UINT64_C(0x9e3779b97f4a7c15) + 1;
+    mr__row *rows;
     float *vectors;
     char *text;
 
-    if (!mr__size_mul(&numbers, n, dim) || !mr__size_mul(&texts, n, ID_SIZE + JSON_SIZE))
+    if (!mr__size_mul(&numbers, n, dim))
         return NULL;
+    rows = calloc(n, sizeof *rows);
     vectors = calloc(numbers, sizeof *vectors);
-    text = calloc(1, texts);
-    if (!rows || !vectors || !text)
+    text = calloc(n, ID_SIZE + JSON_SIZE);
+    if (!rows || !vectors || !text) {
+        free(rows);
+        free(vectors);
+        free(text);
         return NULL;
+    }
     for (i = 0; i < n; i++) {
         char *id = text + i * (ID_SIZE + JSON_SIZE), *json = id + ID_SIZE;
 
@@ -86,16 +91,19 @@ static mr__row *make_rows(size_t first, size_t n, size_t dim)
 
 static mr_status begin(mr_store *store, const char *collection, uint32_t dim, mr_error *err)
 {
-    const mr__collection_spec spec = {
-        .name = collection,
-        .plan_name = "bench",
-        .plan_text = "bench",
-        .fingerprint = "bench",
-        .embedder = "bench",
-        .index = "FLAT",
-        .metric = MR_METRIC_IP,
-        .row = {.dtype = MR_DTYPE_F32, .channels = dim, .height = 1, .width = 1, .bytes = dim * 4},
-        .dim = dim};
+    const mr__collection_spec spec = {.name = collection,
+                                      .plan_name = "bench",
+                                      .plan_text = "bench",
+                                      .fingerprint = "bench",
+                                      .embedder = "bench",
+                                      .index = "FLAT",
+                                      .metric = MR_METRIC_IP,
+                                      .row = {.dtype = MR_DTYPE_F32,
+                                              .channels = dim,
+                                              .height = 1,
+                                              .width = 1,
+                                              .bytes = dim * sizeof(float)},
+                                      .dim = dim};
 
     return mr__store_begin(store, &spec, err);
 }
