@@ -31,9 +31,9 @@ static result decode(mr__decoder *decoder, const uint8_t *data, size_t size,
 {
     mr_error err = {0};
     result r = {0};
-    const uint8_t *rows;
-    size_t stride, row;
-    uint32_t n, y = region->y0;
+    mr__strip strip;
+    size_t row;
+    uint32_t y = region->y0;
 
     r.status = mr__decoder_begin(decoder, data, size, picture, region, &r.rows, &err);
     r.code = err.code;
@@ -45,10 +45,13 @@ static result decode(mr__decoder *decoder, const uint8_t *data, size_t size,
     row = (size_t)r.rows.width * r.rows.pixel_bytes;
     r.pixels = calloc(region->y1 - region->y0, row);
     check(r.pixels != NULL);
-    while ((r.status = mr__decoder_read(decoder, &rows, &stride, &n, &err)) == MR_OK) {
-        check(n > 0 && n <= region->y1 - y);
-        for (uint32_t i = 0; i < n; i++, y++)
-            memcpy(r.pixels + (y - region->y0) * row, rows + i * stride, row);
+    while ((r.status = mr__decoder_read(decoder, &strip, &err)) == MR_OK) {
+        check(strip.n_rows > 0 && strip.n_rows <= region->y1 - y);
+        for (uint32_t i = 0; i < strip.n_rows; i++, y++) {
+            mr__strip_span span = {i, 0, r.rows.width, r.rows.pixel_bytes};
+
+            mr__strip_copy(&strip, &span, r.pixels + (y - region->y0) * row);
+        }
     }
     if (r.status == MR_EOF) {
         check(y == region->y1);

@@ -67,8 +67,7 @@ typedef struct mr__decode_ops {
 
     /* As in decode.h. After a failure the codec is idle again. `job` stays valid until then. */
     mr_status (*begin)(mr__codec *codec, const mr__decode_job *job, mr__rows *out, mr_error *err);
-    mr_status (*read)(mr__codec *codec, const uint8_t **rows, size_t *stride, uint32_t *n_rows,
-                      mr_error *err);
+    mr_status (*read)(mr__codec *codec, mr__strip *out, mr_error *err);
     mr_status (*finish)(mr__codec *codec, mr_error *err);
     void (*abort)(mr__codec *codec);
 } mr__decode_ops;

@@ -105,14 +105,13 @@ mr_status mr__decoder_begin(mr__decoder *decoder, const uint8_t *bytes, size_t n
     return st;
 }
 
-mr_status mr__decoder_read(mr__decoder *decoder, const uint8_t **rows, size_t *stride,
-                           uint32_t *n_rows, mr_error *err)
+mr_status mr__decoder_read(mr__decoder *decoder, mr__strip *out, mr_error *err)
 {
     mr_status st;
 
     if (decoder->active == NULL)
         return mr__error_set(err, MR_E_INTERNAL, "decode: no picture was begun");
-    st = decoder->active->ops->read(decoder->active, rows, stride, n_rows, err);
+    st = decoder->active->ops->read(decoder->active, out, err);
     if (st < 0)
         become_idle(decoder);
     return st;
@@ -143,9 +142,7 @@ static mr_status decode_whole(mr__decoder *decoder, const mr__warm_file *file, m
     mr__picture picture;
     mr__region all = {0};
     mr__rows rows;
-    const uint8_t *data;
-    size_t stride;
-    uint32_t n;
+    mr__strip strip;
     mr_status st;
 
     st = mr__probe(file->bytes, file->n, &limits, &picture, err);
@@ -155,7 +152,7 @@ static mr_status decode_whole(mr__decoder *decoder, const mr__warm_file *file, m
     all.y1 = picture.height;
     st = mr__decoder_begin(decoder, file->bytes, file->n, &picture, &all, &rows, err);
     while (st == MR_OK)
-        st = mr__decoder_read(decoder, &data, &stride, &n, err);
+        st = mr__decoder_read(decoder, &strip, err);
     return st == MR_EOF ? mr__decoder_finish(decoder, err) : st;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "plan/picture.h"
+#include "plan/strip.h"
 
 /*
  * Memory that a decoder may use for any picture without asking: ordinary baseline JPEG, PNG that is
@@ -54,12 +55,10 @@ mr_status mr__decoder_begin(mr__decoder *decoder, const uint8_t *bytes, size_t n
                             mr_error *err);
 
 /*
- * Gives the next rows: `*rows` points at `*n_rows` >= 1 rows, `*stride` bytes apart, in the
- * decoder's own memory, valid until the next call. Interleaved pixels in the picture's mode. MR_EOF
- * after the last.
+ * Gives the next rows, at least one, in the decoder's own memory, valid until the next call. The
+ * strips of one picture may differ in form. MR_EOF after the last.
  */
-mr_status mr__decoder_read(mr__decoder *decoder, const uint8_t **rows, size_t *stride,
-                           uint32_t *n_rows, mr_error *err);
+mr_status mr__decoder_read(mr__decoder *decoder, mr__strip *out, mr_error *err);
 
 /*
  * Ends the picture. Checks that the file is complete even where only upper rows were needed

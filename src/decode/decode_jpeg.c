@@ -343,8 +343,7 @@ static mr_status jpeg_begin(mr__codec *base, const mr__decode_job *job, mr__rows
     return MR_OK;
 }
 
-static mr_status jpeg_read(mr__codec *base, const uint8_t **rows, size_t *stride, uint32_t *n_rows,
-                           mr_error *err)
+static mr_status jpeg_read(mr__codec *base, mr__strip *out, mr_error *err)
 {
     jpeg_codec *codec = (jpeg_codec *)base;
     mr_status st;
@@ -356,9 +355,7 @@ static mr_status jpeg_read(mr__codec *base, const uint8_t **rows, size_t *stride
         jpeg_abort_codec(base);
         return st;
     }
-    *rows = codec->strip;
-    *stride = codec->stride;
-    *n_rows = codec->got;
+    *out = (mr__strip){.planes = {codec->strip}, .stride = codec->stride, .n_rows = codec->got};
     return MR_OK;
 }
 

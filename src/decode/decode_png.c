@@ -417,26 +417,25 @@ static mr_status read_strip(png_codec *codec, uint32_t *n_rows, mr_error *err)
     return MR_OK;
 }
 
-static mr_status png_read(mr__codec *base, const uint8_t **rows, size_t *stride, uint32_t *n_rows,
-                          mr_error *err)
+static mr_status png_read(mr__codec *base, mr__strip *out, mr_error *err)
 {
     png_codec *codec = (png_codec *)base;
     mr_status st = MR_OK;
+    uint32_t n_rows;
 
     if (codec->y >= codec->rows.y1)
         return MR_EOF;
     if (codec->job->picture.progressive) {
-        *n_rows = codec->rows.y1 - codec->y;
+        n_rows = codec->rows.y1 - codec->y;
         codec->y = codec->rows.y1;
     } else {
-        st = read_strip(codec, n_rows, err);
+        st = read_strip(codec, &n_rows, err);
     }
     if (st != MR_OK) {
         png_abort(base);
         return st;
     }
-    *rows = codec->out;
-    *stride = codec->stride;
+    *out = (mr__strip){.planes = {codec->out}, .stride = codec->stride, .n_rows = n_rows};
     return MR_OK;
 }
 

@@ -109,17 +109,16 @@ static mr_status webp_begin(mr__codec *base, const mr__decode_job *job, mr__rows
     return MR_OK;
 }
 
-static mr_status webp_read(mr__codec *base, const uint8_t **rows, size_t *stride, uint32_t *n_rows,
-                           mr_error *err)
+static mr_status webp_read(mr__codec *base, mr__strip *out, mr_error *err)
 {
     webp_codec *codec = (webp_codec *)base;
 
     (void)err;
     if (codec->y >= codec->y1)
         return MR_EOF;
-    *rows = codec->canvas + codec->y * codec->stride;
-    *stride = codec->stride;
-    *n_rows = codec->y1 - codec->y;
+    *out = (mr__strip){.planes = {codec->canvas + codec->y * codec->stride},
+                       .stride = codec->stride,
+                       .n_rows = codec->y1 - codec->y};
     codec->y = codec->y1;
     return MR_OK;
 }

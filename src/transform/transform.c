@@ -27,9 +27,9 @@ typedef struct job {
     mr__region upright; /* what is read of the upright picture */
     mr__region region;  /* the same of the stored one */
     uint32_t pixel_bytes;
-    bool turned;                   /* the stored region is collected before the first row */
-    size_t rgb_stride;             /* bytes a plane after the colour rule */
-    size_t work, rgb, row, stored; /* offsets in the scratch, behind the resizer's */
+    bool turned;                         /* the stored region is collected before the first row */
+    size_t rgb_stride;                   /* bytes a plane after the colour rule */
+    size_t work, rgb, row, stored, line; /* offsets in the scratch, behind the resizer's */
     size_t bytes;
 } job;
 
@@ -71,9 +71,10 @@ static void place_buffers(job *j)
     j->rgb = j->work + aligned(width * pixel);
     j->row = j->rgb + j->rgb_stride * 3;
     j->stored = j->row + aligned(width * pixel);
-    j->bytes = j->stored;
+    j->line = j->stored;
     if (j->turned)
-        j->bytes += aligned(stored_width * j->pixel_bytes * (j->region.y1 - j->region.y0));
+        j->line += aligned(stored_width * j->pixel_bytes * (j->region.y1 - j->region.y0));
+    j->bytes = j->line + aligned(stored_width * pixel);
 }
 
 static const mr__engine *engine_of(const mr__plan_spec *spec, const mr__colour *colour)
@@ -335,26 +336,31 @@ void mr__transform_columns(mr__transform *transform, uint32_t x0, uint32_t width
     transform->columns_x1 = x0 + width;
 }
 
-mr_status mr__transform_rows(mr__transform *transform, const uint8_t *rows, size_t stride,
-                             uint32_t n_rows, mr_error *err)
+mr_status mr__transform_rows(mr__transform *transform, const mr__strip *strip, mr_error *err)
 {
     const job *j = &transform->job;
     const uint32_t height = j->region.y1 - j->region.y0;
-    const size_t width = (size_t)(j->region.x1 - j->region.x0) * j->pixel_bytes;
+    const uint32_t width = j->region.x1 - j->region.x0;
 
-    if (!transform->begun || n_rows > height - transform->rows_in)
+    if (!transform->begun || strip->n_rows > height - transform->rows_in)
         return mr__error_set(err, MR_E_INTERNAL, "transform: %u rows more than the region has",
-                             n_rows);
+                             strip->n_rows);
     if (transform->columns_x0 > j->region.x0 || transform->columns_x1 < j->region.x1)
         return mr__error_set(err, MR_E_INTERNAL, "transform: columns %u-%u do not cover %u-%u",
                              transform->columns_x0, transform->columns_x1, j->region.x0,
                              j->region.x1);
-    rows += (size_t)(j->region.x0 - transform->columns_x0) * j->pixel_bytes;
-    for (uint32_t i = 0; i < n_rows; i++, rows += stride) {
+    for (uint32_t i = 0; i < strip->n_rows; i++) {
+        const mr__strip_span span = {.row = i,
+                                     .x = j->region.x0 - transform->columns_x0,
+                                     .n = width,
+                                     .pixel_bytes = j->pixel_bytes};
+
         if (j->turned)
-            memcpy(transform->scratch + j->stored + width * transform->rows_in, rows, width);
+            mr__strip_copy(strip, &span,
+                           transform->scratch + j->stored +
+                               (size_t)width * j->pixel_bytes * transform->rows_in);
         else
-            take_row(transform, rows);
+            take_row(transform, mr__strip_row(strip, &span, transform->scratch + j->line));
         transform->rows_in++;
     }
     return MR_OK;

@@ -12,6 +12,7 @@
 #include "base/machine.h"
 #include "plan/picture.h"
 #include "plan/spec.h"
+#include "plan/strip.h"
 
 /* What a transform may keep between pictures, whatever their sizes. */
 #define MR__TRANSFORM_STANDING_BYTES ((size_t)2 << 20)
@@ -39,9 +40,8 @@ mr_status mr__transform_begin(mr__transform *transform, const mr__picture *pictu
  * columns). */
 void mr__transform_columns(mr__transform *transform, uint32_t x0, uint32_t width);
 
-/* Takes the next `n_rows` rows, interleaved pixels of the picture's mode, `stride` bytes apart. */
-mr_status mr__transform_rows(mr__transform *transform, const uint8_t *rows, size_t stride,
-                             uint32_t n_rows, mr_error *err);
+/* Takes the next rows, of which each begins at the first column that was announced. */
+mr_status mr__transform_rows(mr__transform *transform, const mr__strip *strip, mr_error *err);
 
 /* Completes the row of output. MR_E_INTERNAL if fewer rows came than the region has. */
 mr_status mr__transform_finish(mr__transform *transform, mr_error *err);

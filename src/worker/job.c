@@ -101,24 +101,22 @@ static mr_status move_rows(job *j, uint32_t n_rows, mr_error *err)
     uint32_t done = 0;
 
     for (;;) {
-        const uint8_t *rows;
-        size_t stride;
-        uint32_t n;
+        mr__strip strip;
         uint64_t t0;
-        mr_status s = mr__decoder_read(j->decoder, &rows, &stride, &n, err);
+        mr_status s = mr__decoder_read(j->decoder, &strip, err);
 
         if (s == MR_EOF)
             return MR_OK;
         if (s != MR_OK)
             return s;
         t0 = mr__clock_ns();
-        s = mr__transform_rows(j->transform, rows, stride, n, err);
+        s = mr__transform_rows(j->transform, &strip, err);
         j->transform_ns += mr__clock_ns() - t0;
         if (s != MR_OK)
             return s;
-        if (done < n_rows / 2 && done + n >= n_rows / 2)
+        if (done < n_rows / 2 && done + strip.n_rows >= n_rows / 2)
             mr__failpoint_die("worker.half_row");
-        done += n;
+        done += strip.n_rows;
     }
 }
 
@@ -140,10 +138,12 @@ static mr_status run_encoded(job *j, mr_error *err)
 static mr_status run_raw(job *j, mr_error *err)
 {
     size_t stride = (size_t)j->picture.width * mr__mode_bytes(j->picture.mode);
+    mr__strip strip = {.planes = {j->input->bytes + j->region.y0 * stride},
+                       .stride = stride,
+                       .n_rows = j->region.y1 - j->region.y0};
 
     mr__transform_columns(j->transform, 0, j->picture.width);
-    return mr__transform_rows(j->transform, j->input->bytes + j->region.y0 * stride, stride,
-                              j->region.y1 - j->region.y0, err);
+    return mr__transform_rows(j->transform, &strip, err);
 }
 
 /* The stages after the header. */

@@ -27,15 +27,18 @@ static _Noreturn void die(const char *what)
     exit(2);
 }
 
-static void append(output *out, const uint8_t *bytes, size_t n)
+static void append(output *out, const mr__strip *strip, uint32_t i, const mr__rows *rows)
 {
+    const mr__strip_span span = {i, 0, rows->width, rows->pixel_bytes};
+    const size_t n = (size_t)rows->width * rows->pixel_bytes;
+
     if (n > out->cap - out->n) {
         out->cap = (out->cap + n) * 2;
         out->data = realloc(out->data, out->cap);
         if (out->data == NULL)
             die("out of memory");
     }
-    memcpy(out->data + out->n, bytes, n);
+    mr__strip_copy(strip, &span, out->data + out->n);
     out->n += n;
 }
 
@@ -64,9 +67,8 @@ static mr_status decode(mr__decoder *decoder, const uint8_t *bytes, size_t n, mr
     mr__picture pic;
     mr_error err = {0};
     mr__rows rows;
-    const uint8_t *data;
-    size_t stride;
-    uint32_t got, total = 0;
+    mr__strip strip;
+    uint32_t total = 0;
     mr_status st;
 
     out->n = 0;
@@ -76,10 +78,10 @@ static mr_status decode(mr__decoder *decoder, const uint8_t *bytes, size_t n, mr
             region = (mr__region){0, 0, pic.width, pic.height};
         st = mr__decoder_begin(decoder, bytes, n, &pic, &region, &rows, &err);
     }
-    while (st == MR_OK && (st = mr__decoder_read(decoder, &data, &stride, &got, &err)) == MR_OK) {
-        for (uint32_t i = 0; i < got; i++)
-            append(out, data + i * stride, (size_t)rows.width * rows.pixel_bytes);
-        total += got;
+    while (st == MR_OK && (st = mr__decoder_read(decoder, &strip, &err)) == MR_OK) {
+        for (uint32_t i = 0; i < strip.n_rows; i++)
+            append(out, &strip, i, &rows);
+        total += strip.n_rows;
     }
     if (st == MR_EOF)
         st = mr__decoder_finish(decoder, &err);

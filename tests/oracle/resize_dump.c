@@ -84,6 +84,7 @@ static mr_status run(mr__transform *t, const mr__picture *p, const uint8_t *pixe
     mr__region region;
     mr_status status = mr__transform_begin(t, p, dst, &region, err);
     uint32_t x0, n = 1;
+    mr__strip strip;
 
     if (status != MR_OK)
         return status;
@@ -92,7 +93,9 @@ static mr_status run(mr__transform *t, const mr__picture *p, const uint8_t *pixe
     for (uint32_t y = region.y0; status == MR_OK && y < region.y1; y += n, n++) {
         if (n > region.y1 - y)
             n = region.y1 - y;
-        status = mr__transform_rows(t, pixels + y * stride + x0 * size, stride, n, err);
+        strip =
+            (mr__strip){.planes = {pixels + y * stride + x0 * size}, .stride = stride, .n_rows = n};
+        status = mr__transform_rows(t, &strip, err);
     }
     return status == MR_OK ? mr__transform_finish(t, err) : status;
 }

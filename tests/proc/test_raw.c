@@ -49,16 +49,16 @@ static void decode(const picture *p, uint8_t *pixels)
     mr__decoder *decoder = NULL;
     mr__picture info;
     mr__rows rows;
-    const uint8_t *row;
-    size_t stride, at = 0;
-    uint32_t n, i;
+    mr__strip strip;
+    size_t at = 0;
+    uint32_t i;
 
     assert_int_equal(mr__decoder_open(&decoder, NULL), MR_OK);
     assert_int_equal(mr__probe(p->bytes, p->n, &limits, &info, NULL), MR_OK);
     assert_int_equal(mr__decoder_begin(decoder, p->bytes, p->n, &info, &all, &rows, NULL), MR_OK);
-    while (mr__decoder_read(decoder, &row, &stride, &n, NULL) == MR_OK)
-        for (i = 0; i < n; i++, at += WIDTH * 3)
-            memcpy(pixels + at, row + i * stride, WIDTH * 3);
+    while (mr__decoder_read(decoder, &strip, NULL) == MR_OK)
+        for (i = 0; i < strip.n_rows; i++, at += WIDTH * 3)
+            mr__strip_copy(&strip, &(mr__strip_span){i, 0, WIDTH, 3}, pixels + at);
     assert_int_equal(at, PIXELS);
     assert_int_equal(mr__decoder_finish(decoder, NULL), MR_OK);
     mr__decoder_close(&decoder);

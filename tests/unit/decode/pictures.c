@@ -159,9 +159,9 @@ decoded decode(mr__decoder *decoder, const bytes *b, mr__region region)
 {
     static const mr__decode_limits limits = {.max_pixels = 178956970};
     decoded d = {0};
-    const uint8_t *data;
-    size_t stride, row;
-    uint32_t n, y = 0;
+    mr__strip strip;
+    size_t row;
+    uint32_t y = 0;
 
     d.status = mr__probe(b->data, b->n, &limits, &d.picture, &d.err);
     if (d.status != MR_OK)
@@ -174,10 +174,12 @@ decoded decode(mr__decoder *decoder, const bytes *b, mr__region region)
     row = (size_t)d.rows.width * d.rows.pixel_bytes;
     d.pixels = calloc(row, region.y1 - region.y0);
     assert_non_null(d.pixels);
-    while ((d.status = mr__decoder_read(decoder, &data, &stride, &n, &d.err)) == MR_OK) {
-        assert_true(n > 0 && y + n <= region.y1 - region.y0 && stride >= row);
-        for (uint32_t i = 0; i < n; i++, y++)
-            memcpy(d.pixels + y * row, data + i * stride, row);
+    while ((d.status = mr__decoder_read(decoder, &strip, &d.err)) == MR_OK) {
+        assert_true(strip.n_rows > 0 && y + strip.n_rows <= region.y1 - region.y0);
+        assert_true(strip.stride >= (strip.planar ? d.rows.width : row));
+        for (uint32_t i = 0; i < strip.n_rows; i++, y++)
+            mr__strip_copy(&strip, &(mr__strip_span){i, 0, d.rows.width, d.rows.pixel_bytes},
+                           d.pixels + y * row);
     }
     if (d.status == MR_EOF) {
         assert_int_equal(y, region.y1 - region.y0);

@@ -195,15 +195,14 @@ static void misuse_is_refused(void **state)
 {
     static const mr__region bad[] = {{0, 0, 62, 43}, {0, 0, 61, 44}, {5, 0, 5, 43}, {0, 9, 61, 8}};
     sample_file samples[N_SAMPLES];
-    uint32_t n = make_samples(samples), n_rows;
+    uint32_t n = make_samples(samples);
     const bytes *b = &samples[0].file;
-    const uint8_t *rows;
-    size_t stride;
+    mr__strip strip;
     decoded d = decode(*state, b, whole);
     mr__rows info;
     mr_error err;
 
-    assert_int_equal(mr__decoder_read(*state, &rows, &stride, &n_rows, &err), MR_E_INTERNAL);
+    assert_int_equal(mr__decoder_read(*state, &strip, &err), MR_E_INTERNAL);
     assert_int_equal(mr__decoder_finish(*state, &err), MR_E_INTERNAL);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         assert_int_equal(mr__decoder_begin(*state, b->data, b->n, &d.picture, &bad[i], &info, &err),
@@ -250,15 +249,13 @@ static void abort_and_go_on(void **state)
         const bytes *b = &samples[i].file, *other = &samples[(i + 7) % n].file;
         decoded want = decode(*state, b, whole), d;
         mr__region all = {0, 0, 61, 43};
-        const uint8_t *rows;
-        uint32_t n_rows;
-        size_t stride;
+        mr__strip strip;
         mr__rows info;
         mr_error err;
 
         assert_int_equal(mr__decoder_begin(*state, b->data, b->n, &want.picture, &all, &info, &err),
                          MR_OK);
-        assert_int_equal(mr__decoder_read(*state, &rows, &stride, &n_rows, &err), MR_OK);
+        assert_int_equal(mr__decoder_read(*state, &strip, &err), MR_OK);
         if (i % 2 == 0)
             mr__decoder_abort(*state);
         d = decode(*state, other, whole);

@@ -57,8 +57,9 @@ static float *run(const mr__plan_spec *spec, const mr__picture *p, const uint8_t
     mr__transform_columns(t, 0, p->width);
     for (uint32_t y = r.y0; y < r.y1; y += strip) {
         uint32_t n = r.y1 - y < strip ? r.y1 - y : strip;
+        mr__strip rows = {.planes = {pixels + y * stride}, .stride = stride, .n_rows = n};
 
-        assert_int_equal(mr__transform_rows(t, pixels + y * stride, stride, n, NULL), MR_OK);
+        assert_int_equal(mr__transform_rows(t, &rows, NULL), MR_OK);
     }
     assert_int_equal(mr__transform_finish(t, NULL), MR_OK);
     mr__transform_close(&t);

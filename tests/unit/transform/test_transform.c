@@ -52,6 +52,14 @@ static uint8_t *pixels_of(const mr__picture *p, uint32_t seed)
     return pixels;
 }
 
+/* Interleaved rows. */
+static mr_status give(mr__transform *t, const uint8_t *rows, size_t stride, uint32_t n_rows)
+{
+    const mr__strip strip = {.planes = {rows}, .stride = stride, .n_rows = n_rows};
+
+    return mr__transform_rows(t, &strip, NULL);
+}
+
 static void run(mr__transform *t, const mr__picture *p, const uint8_t *pixels, void *dst)
 {
     size_t size = mr__mode_bytes(p->mode), stride = p->width * size;
@@ -59,9 +67,79 @@ static void run(mr__transform *t, const mr__picture *p, const uint8_t *pixels, v
 
     assert_int_equal(mr__transform_begin(t, p, dst, &r, NULL), MR_OK);
     mr__transform_columns(t, 0, p->width);
-    assert_int_equal(mr__transform_rows(t, pixels + r.y0 * stride, stride, r.y1 - r.y0, NULL),
-                     MR_OK);
+    assert_int_equal(give(t, pixels + r.y0 * stride, stride, r.y1 - r.y0), MR_OK);
     assert_int_equal(mr__transform_finish(t, NULL), MR_OK);
+}
+
+/* Planes of the pixels, with the margin that planar strips have. */
+static uint8_t *planes_of(const mr__picture *p, const uint8_t *pixels, mr__strip *strip)
+{
+    size_t size = mr__mode_bytes(p->mode), stride = p->width + 2 * MR__STRIP_MARGIN;
+    uint8_t *planes = calloc(size * p->height, stride);
+
+    assert_non_null(planes);
+    *strip = (mr__strip){.stride = stride, .planar = true};
+    for (size_t c = 0; c < size; c++) {
+        uint8_t *plane = planes + c * stride * p->height + MR__STRIP_MARGIN;
+
+        strip->planes[c] = plane;
+        for (size_t y = 0; y < p->height; y++)
+            for (size_t x = 0; x < p->width; x++)
+                plane[y * stride + x] = pixels[(y * p->width + x) * size + c];
+    }
+    return planes;
+}
+
+/* The whole strip's rows r.y0..r.y1, some rows at a time. */
+static void give_planes(mr__transform *t, const mr__strip *whole, mr__region r, uint32_t rows)
+{
+    for (uint32_t y = r.y0; y < r.y1; y += rows) {
+        mr__strip strip = *whole;
+
+        for (size_t c = 0; c < 3 && strip.planes[c] != NULL; c++)
+            strip.planes[c] += y * strip.stride;
+        strip.n_rows = r.y1 - y < rows ? r.y1 - y : rows;
+        assert_int_equal(mr__transform_rows(t, &strip, NULL), MR_OK);
+    }
+}
+
+/* The form of the strips does not show, upright or turned. */
+static void test_planar_strips(void **state)
+{
+    static const mr__mode modes[] = {MR__MODE_L, MR__MODE_RGB};
+    mr__plan_spec spec = spec_of("openai/clip-vit-base-patch32@openclip");
+    size_t bytes = row_bytes(&spec);
+    float *want = aligned_alloc(64, bytes), *got = aligned_alloc(64, bytes);
+
+    (void)state;
+    spec.exif = MR__EXIF_APPLY;
+    for (uint32_t i = 0; i < 16; i++) {
+        mr__picture p = picture_of(modes[i % 2], 301 + 7 * i, 277);
+        mr__transform *t = open_spec(&spec);
+        uint8_t *pixels = pixels_of(&p, i), *planes;
+        mr__strip strip;
+        mr__region r;
+
+        p.orientation = (uint8_t)(1 + i / 2);
+        planes = planes_of(&p, pixels, &strip);
+        run(t, &p, pixels, want);
+        assert_int_equal(mr__transform_begin(t, &p, got, &r, NULL), MR_OK);
+        mr__transform_columns(t, 0, p.width);
+        give_planes(t, &strip, r, 1 + i);
+        assert_int_equal(mr__transform_finish(t, NULL), MR_OK);
+        assert_memory_equal(want, got, bytes);
+        planes[MR__STRIP_MARGIN + 150 * strip.stride + 150] ^= 0xff; /* it is read */
+        assert_int_equal(mr__transform_begin(t, &p, got, &r, NULL), MR_OK);
+        mr__transform_columns(t, 0, p.width);
+        give_planes(t, &strip, r, 1 + i);
+        assert_int_equal(mr__transform_finish(t, NULL), MR_OK);
+        assert_memory_not_equal(want, got, bytes);
+        mr__transform_close(&t);
+        free(pixels);
+        free(planes);
+    }
+    free(want);
+    free(got);
 }
 
 /* First and last source of one output, from the specification in floating point. */
@@ -156,14 +234,14 @@ static void test_misuse_is_refused(void **state)
     assert_int_equal(mr__transform_begin(t, &p, dst, &r, NULL), MR_OK);
     assert_true(r.x0 > 0 && r.x1 < 600);
     mr__transform_columns(t, r.x0 + 1, 599 - r.x0);
-    assert_int_equal(mr__transform_rows(t, pixels, 1800, 1, NULL), MR_E_INTERNAL);
+    assert_int_equal(give(t, pixels, 1800, 1), MR_E_INTERNAL);
     mr__transform_columns(t, r.x0, r.x1 - r.x0 - 1);
-    assert_int_equal(mr__transform_rows(t, pixels, 1800, 1, NULL), MR_E_INTERNAL);
+    assert_int_equal(give(t, pixels, 1800, 1), MR_E_INTERNAL);
     mr__transform_columns(t, 0, 600);
-    assert_int_equal(mr__transform_rows(t, pixels, 1800, 299, NULL), MR_OK);
+    assert_int_equal(give(t, pixels, 1800, 299), MR_OK);
     assert_int_equal(mr__transform_finish(t, NULL), MR_E_INTERNAL);
-    assert_int_equal(mr__transform_rows(t, pixels, 1800, 2, NULL), MR_E_INTERNAL);
-    assert_int_equal(mr__transform_rows(t, pixels + 299 * 1800, 1800, 1, NULL), MR_OK);
+    assert_int_equal(give(t, pixels, 1800, 2), MR_E_INTERNAL);
+    assert_int_equal(give(t, pixels + 299 * 1800, 1800, 1), MR_OK);
     assert_int_equal(mr__transform_finish(t, NULL), MR_OK);
     assert_int_equal(mr__transform_finish(t, NULL), MR_E_INTERNAL);
     free(pixels);
@@ -315,9 +393,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_region_is_minimal), cmocka_unit_test(test_reuse),
-        cmocka_unit_test(test_misuse_is_refused), cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_memory_bill),       cmocka_unit_test(test_padding),
-        cmocka_unit_test(test_letterbox_floats),  cmocka_unit_test(test_orientations),
+        cmocka_unit_test(test_planar_strips),     cmocka_unit_test(test_misuse_is_refused),
+        cmocka_unit_test(test_refusals),          cmocka_unit_test(test_memory_bill),
+        cmocka_unit_test(test_padding),           cmocka_unit_test(test_letterbox_floats),
+        cmocka_unit_test(test_orientations),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
