@@ -3,14 +3,20 @@
  * status 3 if one is down. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "console.h"
 #include "options.h"
 #include "out.h"
+#include "planfile.h"
+#include "settings.h"
 #include "storearg.h"
 #include "text.h"
+
+#define PLAN_OF_THE_ORIGINAL "original/masked-stretch"
+#define NEXT_STEP            " see: millrace health" /* no news to who asks for health */
 
 struct answer {
     const char *name;
@@ -30,13 +36,19 @@ static double now_ms(void)
 
 static void conclude(struct answer *a, double start, mr_status status, const mr_error *err)
 {
+    size_t next = strlen(NEXT_STEP), n;
+
     a->asked = true;
     a->ms = now_ms() - start;
     a->ok = status == MR_OK;
     a->mistaken = status == MR_E_INVALID;
-    if (status != MR_OK)
-        (void)snprintf(a->state, sizeof a->state, "%s",
-                       err->message[0] ? err->message : mr_status_text(status));
+    if (status == MR_OK)
+        return;
+    (void)snprintf(a->state, sizeof a->state, "%s",
+                   err->message[0] ? err->message : mr_status_text(status));
+    n = strlen(a->state);
+    if (n > next && strcmp(a->state + n - next, NEXT_STEP) == 0)
+        a->state[n - next] = '\0';
 }
 
 /* A worker starts, closes its sandbox and decodes a picture. */
@@ -80,24 +92,48 @@ static void ask_store(const struct cli_args *args, struct answer *a, mr_collecti
     conclude(a, start, status, &err);
 }
 
-/* The plan that the collection remembers, else the one that the embedder asks for; NULL: none. */
-static mr_status open_plan(const mr_collection *c, const char *spec, const mr_logger *logger,
-                           mr_plan **out, mr_error *err)
+/* A plan of the embedder's own wins over the section preprocess, as in a run; where nothing names
+ * any, that of the original: without one neither model nor server would be asked. */
+static mr_status choose_plan(const struct cli_args *args, const char *spec, mr_plan **out,
+                             mr_error *err)
 {
+    const mr_logger logger = cli_console_logger();
+    char name[CLI_PLAN_MAX];
     mr_embedder *embedder = NULL;
     mr_embedder_info info;
-    mr_status status;
+    mr_status status = mr_embedder_open(spec, NULL, &logger, &embedder, err);
 
-    *out = NULL;
-    if (c->plan_text && *c->plan_text)
-        return mr_plan_parse(c->plan_text, out, err);
-    status = mr_embedder_open(spec, NULL, logger, &embedder, err);
     if (status != MR_OK)
         return status;
     mr_embedder_info_get(embedder, &info);
-    if (info.plan)
-        status = mr_plan_open(info.plan, out, err);
+    if (!cli_settings_plan(args, name, sizeof name))
+        (void)snprintf(name, sizeof name, "%s", PLAN_OF_THE_ORIGINAL);
+    status = mr_plan_open(info.plan ? info.plan : name, out, err);
     mr_embedder_close(&embedder);
+    return status;
+}
+
+/* The plan that a run into the collection would have. */
+static mr_status open_plan(const struct cli_args *args, const mr_collection *c, const char *spec,
+                           mr_plan **out, mr_error *err)
+{
+    const char *named = cli_text(args, OPT_PLAN);
+    char configured[CLI_PLAN_MAX], *text = NULL;
+    mr_status status = cli_plan_argument(named, &text, err);
+
+    *out = NULL;
+    if (status != MR_OK)
+        return status;
+    if (text)
+        status = mr_plan_parse(text, out, err);
+    else if (named)
+        status = mr_plan_open(named, out, err);
+    else if (c->plan_text && *c->plan_text &&
+             !cli_settings_plan(args, configured, sizeof configured))
+        status = mr_plan_parse(c->plan_text, out, err);
+    else
+        status = choose_plan(args, spec, out, err);
+    free(text);
     return status;
 }
 
@@ -115,7 +151,7 @@ static void ask_embedder(const struct cli_args *args, const mr_collection *c, st
 
     if (!spec)
         spec = c->embedder && *c->embedder ? c->embedder : "builtin";
-    status = open_plan(c, spec, &logger, &plan, &err);
+    status = open_plan(args, c, spec, &plan, &err);
     if (status == MR_OK)
         status = mr_embedder_open(spec, plan, &logger, &embedder, &err);
     if (status == MR_OK) {

@@ -101,11 +101,13 @@ const struct cli_verb cli_verbs[] = {
      cli_doctor},
     {"health", VERB_HEALTH, "[STORE] [OPTION]...",
      "are workers, embedder and store there, and how fast do they answer",
-     "Starts a worker, opens the embedder (of --embed, else of the collection) and asks the "
-     "store.\n"
-     "Exit status 3 if one is down.\n",
+     "Starts a worker, sends an empty picture through the embedder's model (of --embed, else of\n"
+     "the configuration, else of the collection) and asks the store. Exit status 3 if one is\n"
+     "down. A model is asked with the plan that a run would have; where nothing names one, with\n"
+     "original/masked-stretch.\n",
      "  millrace health photos.mill\n"
-     "  millrace health --config millrace.yaml --json\n",
+     "  millrace health --config millrace.yaml --json\n"
+     "  millrace health --embed triton:http://localhost:8000/clip --plan letterbox\n",
      cli_health},
     {"bench", VERB_BENCH, "[SOURCE]... [OPTION]...", "measures the stages on this machine",
      "Measures with the given pictures: the time from process start to the first batch, each "

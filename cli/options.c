@@ -25,7 +25,7 @@ const struct cli_option cli_options[OPT_COUNT] = {
                   "$MILLRACE_STORE, else the configured store)"},
     [OPT_OUT] = {"out", 0, KIND_TEXT, GROUP_MAIN, VERB_EMBED | VERB_PREPROCESS, "FILE", NULL, 0, 0,
                  "file to write: NAME.npy (and NAME.npy.ids.jsonl beside it), or null: to measure"},
-    [OPT_PLAN] = {"plan", 0, KIND_TEXT, GROUP_MAIN, WORKING, "NAME|FILE", NULL, 0, 0,
+    [OPT_PLAN] = {"plan", 0, KIND_TEXT, GROUP_MAIN, WORKING | VERB_HEALTH, "NAME|FILE", NULL, 0, 0,
                   "preprocessing: a preset or a plan file (default: what the store remembers, else "
                   "what the embedder needs)"},
     [OPT_EMBEDDER] = {"embed", 0, KIND_TEXT, GROUP_MAIN,

@@ -357,3 +357,16 @@ def test_the_section_preprocess_of_the_configuration(work, tmp_path):
     config.write_text(config.read_text().replace("[32, 32]", "[32, 32], mean: [0, 0, 0]"))
     told = run(work, "ingest", "photos", "--into", store, "--config", config, env=ENV, expect=2).stderr
     assert section in told and "mean=0,0,0" in told
+
+
+def test_health_runs_the_model(work, tmp_path):
+    """With the plan of the section, else that of the original: a file that is no model is never well."""
+    config = tmp_path / "c.yaml"
+    config.write_text(f"embed: {{embedder: 'onnx:{work}/any.onnx'}}\npreprocess: {{image_size: [32, 32]}}\n")
+    embedder = run(work, "health", "--config", config, "--json", env=ENV).json["components"]["embedder"]
+    assert embedder["state"].endswith(f"any.onnx, dimension {models.DIM}")
+    free = run(work, "health", "--embed", "onnx:free.onnx", "--json", env=ENV).json["components"]["embedder"]
+    assert free["state"].endswith(f"free.onnx, dimension {models.DIM}")
+    (tmp_path / "no.onnx").write_bytes(b"no model")
+    done = run(work, "health", "--embed", f"onnx:{tmp_path}/no.onnx", "--json", env=ENV, expect=3)
+    assert done.json["components"]["embedder"]["ok"] is False and "no.onnx" in done.json["components"]["embedder"]["error"]

@@ -217,3 +217,43 @@ def test_a_store_remembers_the_model_and_not_the_way(album, tmp_path):
         assert line["num_entities"] == GOOD
         assert line["embedder"] == one.spec().replace("/m", "/m/1") + "?input=in&output=out"
         run(album, "ingest", "photos", "--into", store, "--embed", "fake:16", "--plan", PLAN, expect=2)
+
+
+def health(folder, *args, expect=0, **env):
+    """What `health` says of the embedder."""
+    return run(folder, "health", "--json", *args, expect=expect, env=env).json["components"]["embedder"]
+
+
+@pytest.mark.parametrize("preprocess", ["", "preprocess: {image_size: [64, 64]}\n"])
+def test_health_asks_the_server(tmp_path, preprocess):
+    """Whether or not anything says of which plan the pictures are: a server that is away is never well."""
+    side = 64 if preprocess else 224
+    config = tmp_path / "c.yaml"
+    with Fake(shape=(3, side, side)) as server:
+        config.write_text(f"triton: {{url: '127.0.0.1:{server.port}', model_name: m, input_name: in, output_name: out}}\n{preprocess}")
+        said = health(tmp_path, "--config", config)
+        assert said["ok"] is True and said["state"].endswith("/m/1, dimension 16") and server.rows == [1]
+    away = f"server: connection refused (127.0.0.1:{server.port}); is the server running?"
+    said = health(tmp_path, "--config", config, expect=3)
+    assert said["ok"] is False and said["error"].endswith(away)
+    assert "embedder      down" in run(tmp_path, "health", "--config", config, expect=3).stdout
+
+
+def test_health_asks_the_server_that_the_environment_names(tmp_path):
+    with Fake() as server:
+        spec = server.spec()
+        assert health(tmp_path, "--embed", spec)["state"] == f"{spec}/1, dimension 16"
+        # the plan of an option is the one that is asked with
+        said = run(tmp_path, "health", "--embed", spec, "--plan", "letterbox:64x64", expect=2).stderr
+        assert "the plan makes UINT8" in said or "the plan makes FP32 [N,3,64,64]" in said, said
+    said = health(tmp_path, expect=3, TRITON_URL=f"127.0.0.1:{server.port}")
+    assert "connection refused" in said["error"] and "dimension" not in said["error"]
+
+
+def test_health_asks_with_the_plan_of_the_collection(album, tmp_path):
+    with Fake(shape=(3, 32, 32)) as server:
+        (tmp_path / "small.plan").write_text(run(album, "plan", PLAN).stdout.replace("224x224", "32x32"))
+        run(album, "ingest", "photos/a", "--into", tmp_path / "s.mill", "--embed", server.spec(), "--plan", tmp_path / "small.plan")
+        assert health(tmp_path, "s.mill")["state"].endswith("dimension 16")
+        assert "the plan makes FP32 [N,3,224,224]" in run(tmp_path, "health", "--embed", server.spec(), expect=2).stderr
+    assert "connection refused" in health(tmp_path, "s.mill", expect=3)["error"]
