@@ -12,6 +12,8 @@
 #include "storearg.h"
 #include "text.h"
 
+#define NO_QUERY "wanted one of --image FILE, --id ID, --vector FILE.npy"
+
 static json_t *object_of(const char *text)
 {
     json_t *object = text ? json_loads(text, JSON_ALLOW_NUL, NULL) : NULL;
@@ -161,6 +163,26 @@ static mr_status search(const struct cli_args *args, mr_store *store,
     return status;
 }
 
+/* Does it look like a store rather than like a query? */
+static bool is_store_name(const char *name)
+{
+    const char *ending = strrchr(name, '.');
+
+    return strncmp(name, "milvus://", 9) == 0 || (ending && strcmp(ending, ".mill") == 0);
+}
+
+/* One name and no option for a query: with no store configured something is missing, and which it
+ * is depends on what was named. */
+static int one_name(const struct cli_args *args)
+{
+    char shown[300];
+
+    if (is_store_name(args->names[0]))
+        return cli_usage(args->verb, NO_QUERY);
+    cli_text_escape(shown, sizeof shown, args->names[0]);
+    return cli_usage(args->verb, "%s is taken as the query, and there is " CLI_NO_STORE, shown);
+}
+
 int cli_search(const struct cli_args *args)
 {
     int queries =
@@ -171,9 +193,10 @@ int cli_search(const struct cli_args *args)
     mr_status status;
     int rc;
 
-    if (queries + cli_has_query(args) != 1 ||
-        (cli_has_query(args) && args->n_names < 2 && !args->store))
-        return cli_usage(args->verb, "wanted one of --image FILE, --id ID, --vector FILE.npy");
+    if (queries + cli_has_query(args) != 1)
+        return cli_usage(args->verb, NO_QUERY);
+    if (cli_has_query(args) && args->n_names < 2 && !args->store)
+        return one_name(args);
     if (args->n_names > (cli_has_query(args) ? 2 : 1))
         return cli_usage(args->verb, "one STORE, and nothing else");
     (void)cli_params(args, &params, &rc);

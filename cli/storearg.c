@@ -44,7 +44,7 @@ int cli_store_open(const struct cli_args *args, size_t first, enum cli_store_acc
     mr_status status;
 
     if (!spec)
-        return cli_usage(args->verb, "no STORE");
+        return cli_usage(args->verb, CLI_NO_STORE);
     status = cli_store_try(args, spec, access, out, &err);
     /* a store that is not there is the environment's fault; a collection or id that is not, a slip
      */

@@ -5,6 +5,9 @@
 
 #include "options.h"
 
+#define CLI_NO_STORE                                                                               \
+    "no STORE: name one, or set MILLRACE_STORE, or store.location in a configuration file"
+
 enum cli_store_access {
     CLI_STORE_READS,
     CLI_STORE_WRITES, /* it must be there */

@@ -169,7 +169,7 @@ def test_the_store_of_the_file_is_the_default(album, tmp_path):
     assert run(album, "search", name, "--config", config, "--topk", "3", "--json").json["results"] == by_option[:3]
     assert run(album, "search", f"{tmp_path}/s.mill", name, "--collection", "album", "--json").json["results"] == by_option
     assert "no STORE" in run(album, "report", expect=2).stderr
-    assert "wanted one of --image" in run(album, "search", name, expect=2).stderr
+    assert f"{name} is taken as the query, and there is no STORE" in run(album, "search", name, expect=2).stderr
 
 
 def test_what_beats_what(tmp_path):

@@ -301,6 +301,16 @@ def test_collections_of_the_file(store):
     assert "album: dimension 0" in run(store, "collection", "create", "--config", "c.yaml", expect=2).stderr
 
 
+def test_a_query_without_a_store(made):
+    """The one name is the query: what is missing is the store, and the message says how to give it."""
+    (made / "q.jpg").write_bytes((made / "p/0.jpg").read_bytes())
+    told = run(made, "search", "q.jpg", expect=2).stderr
+    assert "q.jpg is taken as the query, and there is no STORE: name one, or set MILLRACE_STORE, or store.location" in told
+    assert run(made, "search", "q.jpg", "--json", env={"MILLRACE_STORE": "s.mill"}).json["query"] == "q.jpg"
+    assert "wanted one of --image FILE" in run(made, "search", "s.mill", expect=2).stderr
+    assert "set MILLRACE_STORE" in run(made, "search", "--image", "q.jpg", expect=2).stderr
+
+
 @pytest.mark.sandbox
 def test_health(made):
     text = run(made, "health", "s.mill")
