@@ -24,8 +24,6 @@
 #include "base/size.h"
 #include "transform/coeffs_float.h"
 
-#define CACHE_TABLES 32u
-
 typedef double kernel_fn(double t);
 
 static double kernel_box(double t)
@@ -144,7 +142,7 @@ void mr__coeffs_measure(const mr__coeffs_key *key, mr__coeffs_span *out)
     uint32_t taps;
 
     if (key->n == key->m) {
-        *out = (mr__coeffs_span){key->from, key->from + key->count, 1};
+        *out = (mr__coeffs_span){key->from, key->from + key->count, 1, 1};
         return;
     }
     if (key->filter == MR__FILTER_NEAREST) {
@@ -156,6 +154,7 @@ void mr__coeffs_measure(const mr__coeffs_key *key, mr__coeffs_span *out)
         nearest_sources(&ends, &out->hi);
         out->hi++;
         out->max_taps = 1;
+        out->groups = 1;
         return;
     }
     /* first and last never decrease from one output to the next */
@@ -164,10 +163,15 @@ void mr__coeffs_measure(const mr__coeffs_key *key, mr__coeffs_span *out)
     out->hi += taps;
     /* counted, not bounded by 2 * ceil(S) + 1: one tap less can be a whole group less */
     out->max_taps = 1;
+    out->groups = 1;
     for (uint32_t i = 0; i < key->count; i++) {
-        (void)bounds(key, &a, key->from + i, &taps);
+        uint32_t first = bounds(key, &a, key->from + i, &taps) - out->lo;
+        uint32_t groups = (first % 4 + taps + 3) / 4;
+
         if (taps > out->max_taps)
             out->max_taps = taps;
+        if (groups > out->groups)
+            out->groups = groups;
     }
 }
 
@@ -176,15 +180,24 @@ void mr__coeffs_measure(const mr__coeffs_key *key, mr__coeffs_span *out)
 typedef struct shape {
     uint32_t outputs; /* count, rounded up to a multiple of four */
     uint32_t stride;
-    size_t first_at, taps_at, weights_at, bytes;
+    size_t first_at, taps_at, group_at, weights_at, bytes;
 } shape;
 
-static shape shape_of(const mr__coeffs_key *key, uint32_t max_taps)
+static bool is_tiles(mr__coeffs_form form)
+{
+    return form == MR__COEFFS_TILE_BYTES || form == MR__COEFFS_TILE_WORDS;
+}
+
+static shape shape_of(const mr__coeffs_key *key, const mr__coeffs_span *span)
 {
     shape s = {.outputs = (key->count + 3u) & ~3u};
+    uint32_t max_taps = span->max_taps;
     size_t one;
 
-    if (key->form == MR__COEFFS_ROWS) {
+    if (is_tiles(key->form)) {
+        s.stride = 4 * span->groups;
+        one = (size_t)s.stride * 4;
+    } else if (key->form == MR__COEFFS_ROWS) {
         s.stride = (max_taps + 7u) & ~7u;
         one = (size_t)s.stride * 2 * sizeof(int16_t);
     } else if (key->form == MR__COEFFS_PAIRS) {
@@ -200,7 +213,9 @@ static shape shape_of(const mr__coeffs_key *key, uint32_t max_taps)
     /* all factors are below 2^17: no overflow in 64 bits */
     s.first_at = (sizeof(mr__coeffs) + 63u) & ~(size_t)63;
     s.taps_at = s.first_at + s.outputs * sizeof(uint32_t);
-    s.weights_at = (s.taps_at + s.outputs * sizeof(uint32_t) + 63u) & ~(size_t)63;
+    s.group_at = s.taps_at + s.outputs * sizeof(uint32_t);
+    s.weights_at = s.group_at + (is_tiles(key->form) ? s.outputs * sizeof(uint32_t) : 0);
+    s.weights_at = (s.weights_at + 63u) & ~(size_t)63;
     s.bytes = (s.weights_at + one * s.outputs + 63u) & ~(size_t)63;
     return s;
 }
@@ -211,7 +226,7 @@ size_t mr__coeffs_bytes(const mr__coeffs_key *key)
 
     mr__coeffs_measure(key, &span);
     /* and one row of doubles while the table is made */
-    return shape_of(key, span.max_taps).bytes + (size_t)span.max_taps * sizeof(double);
+    return shape_of(key, &span).bytes + (size_t)span.max_taps * sizeof(double);
 }
 
 static int32_t quantised(double w)
@@ -219,6 +234,14 @@ static int32_t quantised(double w)
     double scaled = w * (double)(1 << MR__WEIGHT_BITS);
 
     return (int32_t)(scaled < 0.0 ? scaled - 0.5 : scaled + 0.5);
+}
+
+/* The lower of a weight's two digits. */
+static int32_t low_digit(int32_t k)
+{
+    const int32_t half = 1 << (MR__DIGIT_BITS - 1);
+
+    return ((k + half) & (2 * half - 1)) - half;
 }
 
 /* Normalised weights of one output. */
@@ -241,6 +264,28 @@ static void weigh(const mr__coeffs_key *key, const axis *a, uint32_t i, double *
             w[j] /= sum;
 }
 
+/* Weight j of the taps of output x among its groups. */
+static void place_digits(mr__coeffs *c, uint32_t x, uint32_t j, int32_t k)
+{
+    uint32_t at = c->first[x] - c->lo + j - 4 * c->group[x];
+    size_t group = (size_t)x * c->groups + at / 4;
+
+    at %= 4;
+    if (c->key.form == MR__COEFFS_TILE_BYTES) {
+        int8_t *to = (int8_t *)(uintptr_t)c->digits + 16 * group;
+
+        for (uint32_t d = 0; d < 3; d++) {
+            to[4 * d + at] = (int8_t)(((k + 128) & 255) - 128);
+            k = (k - to[4 * d + at]) / 256;
+        }
+    } else {
+        int16_t *to = (int16_t *)(uintptr_t)c->weights + 8 * group;
+
+        to[at] = (int16_t)low_digit(k);
+        to[4 + at] = (int16_t)((k - low_digit(k)) / (1 << MR__DIGIT_BITS));
+    }
+}
+
 /* Puts the weights of output x where its kernel looks for them. */
 static void place(mr__coeffs *c, uint32_t x, const double *w, uint32_t taps)
 {
@@ -258,12 +303,12 @@ static void place(mr__coeffs *c, uint32_t x, const double *w, uint32_t taps)
         return;
     }
     for (uint32_t j = 0; j < taps; j++) {
-        int32_t k = quantised(w[j]);
-        int32_t low = ((k + (1 << (MR__DIGIT_BITS - 1))) & ((1 << MR__DIGIT_BITS) - 1)) -
-                      (1 << (MR__DIGIT_BITS - 1));
+        int32_t k = quantised(w[j]), low = low_digit(k);
         int32_t high = (k - low) / (1 << MR__DIGIT_BITS);
 
-        if (c->key.form == MR__COEFFS_ROWS) {
+        if (c->group != NULL) {
+            place_digits(c, x, j, k);
+        } else if (c->key.form == MR__COEFFS_ROWS) {
             to[j] = (int16_t)low;
             to[c->stride + j] = (int16_t)high;
         } else {
@@ -273,8 +318,17 @@ static void place(mr__coeffs *c, uint32_t x, const double *w, uint32_t taps)
     }
 }
 
+/* The first group of output x: that of its first source, unless its groups would end too late. */
+static uint32_t first_group(const mr__coeffs *c, uint32_t x)
+{
+    uint32_t group = (c->first[x] - c->lo) / 4, last = (c->hi - c->lo + 3) / 4 - c->groups;
+
+    return group < last ? group : last;
+}
+
 static void fill(mr__coeffs *c, uint32_t *first, uint32_t *taps, double *w)
 {
+    uint32_t *group = (uint32_t *)(uintptr_t)c->group;
     const mr__coeffs_key *key = &c->key;
     axis a = axis_of(key);
 
@@ -290,13 +344,18 @@ static void fill(mr__coeffs *c, uint32_t *first, uint32_t *taps, double *w)
             first[x] = bounds(key, &a, key->from + x, &taps[x]);
             weigh(key, &a, key->from + x, w, first[x], taps[x]);
         }
+        if (group != NULL)
+            group[x] = first_group(c, x);
         place(c, x, w, taps[x]);
     }
-    for (uint32_t x = key->count; x < ((key->count + 3u) & ~3u); x++)
+    for (uint32_t x = key->count; x < ((key->count + 3u) & ~3u); x++) {
         first[x] = first[key->count - 1];
+        if (group != NULL)
+            group[x] = group[key->count - 1];
+    }
 }
 
-static mr__coeffs *table_make(const mr__coeffs_key *key, size_t *bytes)
+mr__coeffs *mr__coeffs_make(const mr__coeffs_key *key, size_t *bytes)
 {
     mr__coeffs_span span;
     mr__coeffs *c = NULL;
@@ -305,7 +364,7 @@ static mr__coeffs *table_make(const mr__coeffs_key *key, size_t *bytes)
     char *block;
 
     mr__coeffs_measure(key, &span);
-    s = shape_of(key, span.max_taps);
+    s = shape_of(key, &span);
     w = calloc(span.max_taps, sizeof *w);
     block = w != NULL ? aligned_alloc(64, s.bytes) : NULL;
     if (block != NULL) {
@@ -317,6 +376,7 @@ static mr__coeffs *table_make(const mr__coeffs_key *key, size_t *bytes)
         c->hi = span.hi;
         c->max_taps = span.max_taps;
         c->stride = s.stride;
+        c->groups = span.groups;
         c->first = (const uint32_t *)(void *)(block + s.first_at);
         c->taps = (const uint32_t *)(void *)(block + s.taps_at);
         c->weights = (const int16_t *)(void *)(block + s.weights_at);
@@ -324,118 +384,14 @@ static mr__coeffs *table_make(const mr__coeffs_key *key, size_t *bytes)
             c->exact = (const double *)(void *)(block + s.weights_at);
         if (key->form == MR__COEFFS_FLOAT)
             c->floats = (const float *)(void *)(block + s.weights_at);
+        if (is_tiles(key->form)) {
+            c->group = (const uint32_t *)(void *)(block + s.group_at);
+            c->digits = (const uint8_t *)block + s.weights_at;
+        }
         fill(c, (uint32_t *)(void *)(block + s.first_at), (uint32_t *)(void *)(block + s.taps_at),
              w);
         *bytes = s.bytes;
     }
     free(w);
     return c;
-}
-
-/* ---- the cache ---- */
-
-typedef struct entry {
-    mr__coeffs *table; /* NULL: free */
-    size_t bytes;
-    uint64_t used;
-} entry;
-
-struct mr__coeffs_cache {
-    size_t max_bytes, bytes;
-    uint64_t clock;
-    entry entries[CACHE_TABLES];
-};
-
-mr__coeffs_cache *mr__coeffs_cache_open(size_t max_bytes)
-{
-    mr__coeffs_cache *cache = calloc(1, sizeof *cache);
-
-    if (cache != NULL)
-        cache->max_bytes = max_bytes;
-    return cache;
-}
-
-static void entry_drop(mr__coeffs_cache *cache, entry *e)
-{
-    cache->bytes -= e->bytes;
-    free(e->table);
-    *e = (entry){0};
-}
-
-void mr__coeffs_cache_close(mr__coeffs_cache **cache)
-{
-    if (*cache == NULL)
-        return;
-    for (size_t i = 0; i < CACHE_TABLES; i++)
-        entry_drop(*cache, &(*cache)->entries[i]);
-    free(*cache);
-    *cache = NULL;
-}
-
-/* The least recently used table that is older than `before`, NULL if there is none. */
-static entry *oldest(mr__coeffs_cache *cache, uint64_t before)
-{
-    entry *best = NULL;
-
-    for (size_t i = 0; i < CACHE_TABLES; i++) {
-        entry *e = &cache->entries[i];
-
-        if (e->table != NULL && e->used < before && (best == NULL || e->used < best->used))
-            best = e;
-    }
-    return best;
-}
-
-void mr__coeffs_cache_trim(mr__coeffs_cache *cache)
-{
-    entry *e;
-
-    while (cache->bytes > cache->max_bytes && (e = oldest(cache, UINT64_MAX)) != NULL)
-        entry_drop(cache, e);
-}
-
-static bool same_key(const mr__coeffs_key *a, const mr__coeffs_key *b)
-{
-    return a->n == b->n && a->m == b->m && a->filter == b->filter && a->from == b->from &&
-           a->count == b->count && a->form == b->form;
-}
-
-static entry *free_entry(mr__coeffs_cache *cache)
-{
-    for (size_t i = 0; i < CACHE_TABLES; i++)
-        if (cache->entries[i].table == NULL)
-            return &cache->entries[i];
-    return NULL;
-}
-
-const mr__coeffs *mr__coeffs_get(mr__coeffs_cache *cache, const mr__coeffs_key *key)
-{
-    entry *e;
-
-    cache->clock++;
-    for (size_t i = 0; i < CACHE_TABLES; i++) {
-        e = &cache->entries[i];
-        if (e->table != NULL && same_key(&e->table->key, key)) {
-            e->used = cache->clock;
-            return e->table;
-        }
-    }
-    /* the table of the get before this one must stay */
-    e = free_entry(cache);
-    if (e == NULL) {
-        e = oldest(cache, cache->clock - 1);
-        entry_drop(cache, e);
-    }
-    e->table = table_make(key, &e->bytes);
-    if (e->table == NULL)
-        return NULL;
-    e->used = cache->clock;
-    cache->bytes += e->bytes;
-    for (entry *old; cache->bytes > cache->max_bytes;) {
-        old = oldest(cache, cache->clock - 1);
-        if (old == NULL)
-            break;
-        entry_drop(cache, old);
-    }
-    return e->table;
 }

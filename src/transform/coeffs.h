@@ -14,7 +14,10 @@ typedef enum mr__coeffs_form {
     MR__COEFFS_ROWS = 0, /* horizontal: for each output lo[stride] then hi[stride] */
     MR__COEFFS_PAIRS,    /* vertical: for each output and two taps {lo0, lo1, hi0, hi1} */
     MR__COEFFS_DOUBLE,   /* 16-bit pixels: double[stride], not quantised */
-    MR__COEFFS_FLOAT     /* the float engine: float[stride], JAX's weights instead of Pillow's */
+    MR__COEFFS_FLOAT,    /* the float engine: float[stride], JAX's weights instead of Pillow's */
+    /* either pass of tiles (tiles.h): for each output and each four sources, counted from `lo` */
+    MR__COEFFS_TILE_BYTES, /* three digits of 8 bits: d0[4], d1[4], d2[4], four bytes of nothing */
+    MR__COEFFS_TILE_WORDS  /* lo[4], hi[4] */
 } mr__coeffs_form;
 
 typedef struct mr__coeffs_key {
@@ -29,23 +32,33 @@ typedef struct mr__coeffs {
     bool identity;   /* n == m: the pass is skipped */
     uint32_t lo, hi; /* sources that are read: [lo, hi) */
     uint32_t max_taps;
-    uint32_t stride; /* weights an output, max_taps rounded up: to 8 (rows), 4 (float), 2 (pairs) */
+    uint32_t stride; /* weights an output, max_taps rounded up: to 8 (rows), 4 (float), 2 (pairs);
+                        of tiles 4 * groups */
+    uint32_t groups; /* of four sources, of the output that touches most */
     const uint32_t *first;  /* per output; padded to a multiple of four outputs */
     const uint32_t *taps;   /* per output, 1..max_taps; the same padding, 0 there */
     const int16_t *weights; /* 16-byte aligned */
     const double *exact;    /* MR__COEFFS_DOUBLE only */
     const float *floats;    /* MR__COEFFS_FLOAT only; 16-byte aligned, zero behind the taps */
+    /* of tiles only: per output its first group of four sources, such that `groups` of them end
+     * with the one of source hi - 1 at the latest; zero weights where a source is not meant */
+    const uint32_t *group;
+    const uint8_t *digits; /* 16-byte aligned */
 } mr__coeffs;
 
-/* Sources [lo, hi) that outputs from..from+count-1 read, and the most taps that one has. */
+/* Sources [lo, hi) that outputs from..from+count-1 read, the most taps that one has, and the most
+ * groups of four sources, counted from lo, that one touches. */
 typedef struct mr__coeffs_span {
-    uint32_t lo, hi, max_taps;
+    uint32_t lo, hi, max_taps, groups;
 } mr__coeffs_span;
 
 void mr__coeffs_measure(const mr__coeffs_key *key, mr__coeffs_span *out);
 
 /* Memory of a table, with what making it takes. */
 size_t mr__coeffs_bytes(const mr__coeffs_key *key);
+
+/* A table and its memory, a block from malloc; NULL if there is none. */
+mr__coeffs *mr__coeffs_make(const mr__coeffs_key *key, size_t *bytes);
 
 typedef struct mr__coeffs_cache mr__coeffs_cache;
 

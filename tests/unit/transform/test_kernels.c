@@ -22,11 +22,20 @@ static uint32_t random_below(uint32_t n)
     return (uint32_t)(seed >> 33) % n;
 }
 
-/* Weight j of output x, put together from its two digits. */
+/* Weight j of output x, put together from its digits. */
 static int64_t weight(const mr__coeffs *c, uint32_t x, uint32_t j)
 {
     const int16_t *w = c->weights + (size_t)x * 2 * c->stride;
 
+    if (c->group != NULL) {
+        uint32_t at = c->first[x] - c->lo + j - 4 * c->group[x];
+        size_t four = (size_t)x * c->groups + at / 4;
+        const int8_t *d = (const int8_t *)c->digits + 16 * four + at % 4;
+
+        if (c->key.form == MR__COEFFS_TILE_BYTES)
+            return d[0] + INT64_C(256) * d[4] + INT64_C(65536) * d[8];
+        return c->weights[8 * four + at % 4] + INT64_C(2048) * c->weights[8 * four + 4 + at % 4];
+    }
     if (c->key.form == MR__COEFFS_ROWS)
         return (int64_t)w[c->stride + j] * 2048 + w[j];
     return (int64_t)w[j / 2 * 4 + 2 + j % 2] * 2048 + w[j / 2 * 4 + j % 2];
@@ -176,6 +185,44 @@ static void test_weights(void **state)
     mr__coeffs_cache_close(&cache);
 }
 
+/* The tile forms hold the weights of the rows form and otherwise zeros, in groups that exist. */
+static void test_tile_weights(void **state)
+{
+    mr__coeffs_cache *cache = mr__coeffs_cache_open(1 << 20);
+
+    (void)state;
+    for (int i = 0; i < 1000; i++) {
+        mr__coeffs_key key = random_key(MR__COEFFS_ROWS);
+        const mr__coeffs *rows = mr__coeffs_get(cache, &key), *tiles;
+        uint32_t most = 0;
+
+        key.form = i % 2 ? MR__COEFFS_TILE_BYTES : MR__COEFFS_TILE_WORDS;
+        tiles = mr__coeffs_get(cache, &key);
+        assert_true(tiles->groups <= (tiles->hi - tiles->lo + 3) / 4);
+        for (uint32_t x = 0; x < ((key.count + 3) & ~3u); x++) {
+            size_t used = 0;
+
+            assert_in_range(tiles->group[x], 0, (tiles->hi - tiles->lo + 3) / 4 - tiles->groups);
+            assert_true(4 * tiles->group[x] <= tiles->first[x] - tiles->lo);
+            for (uint32_t j = 0; j < tiles->taps[x]; j++) {
+                assert_int_equal(weight(tiles, x, j), weight(rows, x, j));
+                used += weight(rows, x, j) != 0;
+            }
+            for (uint32_t j = 0; j < 4 * tiles->groups; j++) /* from the first group on */
+                used -=
+                    weight(tiles, x, j - (tiles->first[x] - tiles->lo - 4 * tiles->group[x])) != 0;
+            assert_int_equal(used, 0);
+            if (x < key.count) {
+                uint32_t at = tiles->first[x] - tiles->lo, last = at + tiles->taps[x] - 1;
+
+                most = last / 4 - at / 4 + 1 > most ? last / 4 - at / 4 + 1 : most;
+            }
+        }
+        assert_int_equal(most, tiles->groups);
+    }
+    mr__coeffs_cache_close(&cache);
+}
+
 static void test_cache(void **state)
 {
     mr__coeffs_key key = {
@@ -209,9 +256,9 @@ static void test_cache(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_portable), cmocka_unit_test(test_generic),
-        cmocka_unit_test(test_split),    cmocka_unit_test(test_weights),
-        cmocka_unit_test(test_cache),
+        cmocka_unit_test(test_portable),     cmocka_unit_test(test_generic),
+        cmocka_unit_test(test_split),        cmocka_unit_test(test_weights),
+        cmocka_unit_test(test_tile_weights), cmocka_unit_test(test_cache),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
