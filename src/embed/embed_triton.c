@@ -224,6 +224,11 @@ static mr_status try_empty(triton *self, mr_error *err)
         return mr__error_no_memory(err, "batch");
     status = request(self, rows, &p, err);
     free(rows);
+    if (status == MR_E_ITEM) {
+        status = MR_E_ENV; /* here no row is to blame */
+        if (err)
+            err->status = status;
+    }
     if (status != MR_OK)
         return status;
     self->base.info.dim = p.dim;

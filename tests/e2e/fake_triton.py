@@ -54,7 +54,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if server.needs and self.headers.get(server.needs[0]) != server.needs[1]:
             self.error(f"refused: {dict(self.headers)}", 401)
         elif path == "/v2":
-            self.say({"name": "fake", "version": "2.51.0", "extensions": ["binary_tensor_data"]})
+            self.say({"name": "fake", "version": server.version, "extensions": ["binary_tensor_data"]})
         elif path in ("/v2/models/m", "/v2/models/m/versions/1"):
             self.say({"name": "m", "versions": ["1"], "inputs": [server.input], "outputs": [server.output]})
         elif path.endswith("/config"):
@@ -84,6 +84,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         else:
             data = body[n:]
         rows = np.frombuffer(data, TYPES[tensor["datatype"]]).reshape(tensor["shape"])
+        self.level = vectors(rows, 1)[:, 0]
         with server.lock:
             server.rows.append(len(rows))
             number = len(server.rows)
@@ -148,11 +149,12 @@ class Fake(http.server.ThreadingHTTPServer):
         are lost)."""
         super().__init__(("127.0.0.1", 0), Handler)
         more = {"dim": 16, "max_batch": 8, "rows": -1, "fault": None, "needs": None, "tls": None, "no_shm": "",
-                "taken": 0, "lose": 0} | more
+                "taken": 0, "lose": 0, "version": "2.51.0"} | more
         self.dim, self.max_batch, self.fault, self.needs = (more[k] for k in ("dim", "max_batch", "fault", "needs"))
         self.input = {"name": "in", "datatype": dtype, "shape": [more["rows"], *shape]}
         self.output = {"name": "out", "datatype": out, "shape": [more["rows"], self.dim]}
         tls, self.no_shm, self.taken, self.lose = (more[k] for k in ("tls", "no_shm", "taken", "lose"))
+        self.version = more["version"]
         self.regions, self.verbs, self.keys, self.shared = {}, [], [], 0
         self.rows, self.lock, self.inside, self.most_inside = [], threading.Lock(), 0, 0
         self.stalled_client_left = False

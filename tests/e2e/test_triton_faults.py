@@ -117,6 +117,41 @@ def test_what_is_lost_is_asked_again(album, tmp_path, how):
         in done.stderr
 
 
+def test_rows_that_are_refused_fail_alone(album, tmp_path):
+    """A batch that is answered 400 is tried row by row: what is refused again fails, the rest is embedded."""
+    run(album, "preprocess", "photos", "--out", tmp_path / "t.npy", "--plan", PLAN)
+    tensors = np.load(tmp_path / "t.npy")
+    level = vectors(tensors, 1)[:, 0]
+    dark = level <= np.median(level)
+
+    def fault(handler, number):
+        refused = number > 1 and (handler.level > np.median(level)).any()
+        if refused:
+            handler.error("a row is too bright", 400)
+        return refused
+
+    with Fake(fault=fault) as server:
+        done = embed(album, tmp_path / "v.npy", server.spec(), "--batch", 8, "--json", expect=1)
+    assert (done.json["ok"], done.json["by_code"]) == (dark.sum(), {"embed_failed": GOOD - dark.sum()})
+    want = vectors(tensors[dark], server.dim)
+    np.testing.assert_allclose(np.load(tmp_path / "v.npy"), want / np.linalg.norm(want, axis=1, keepdims=True), atol=1e-6)
+    assert server.rows.count(1) >= GOOD // 2  # one by one
+
+
+def test_a_server_that_refuses_everything_ends_the_run(album, tmp_path):
+    """It is not the pictures' fault; and an old server says 400 of every error, so there no picture is blamed."""
+    def fault(handler, number):
+        if number > 1:
+            handler.error("no", 400)
+        return number > 1
+
+    with Fake(fault=fault) as server:
+        assert "model or its plan is to blame" in embed(album, tmp_path / "v.npy", server.spec(), "--batch", 8, expect=3).stderr
+    with Fake(fault=fault, version="2.41.0") as server:
+        told = embed(album, tmp_path / "v.npy", server.spec("in_flight=1"), "--batch", 8, expect=3).stderr
+        assert "the server says 400: no" in told and "to blame" not in told and 1 not in server.rows[1:]
+
+
 HOSTILE = {
     "rows": (lambda h, o: h.answer(o[:-1]), "output \"out\" of 8 rows is FP32 [7,16]"),
     "numbers": (lambda h, o: h.answer(o[:, :8].copy()), "it was of 16 numbers before"),
@@ -134,7 +169,7 @@ HOSTILE = {
     "no-length": (lambda h, o: h.answer(o, header=""), "without binary data"),
     "large": (lambda h, o: h.answer(o, tail=bytes(4 << 20)), "the answer has over"),
     "redirect": (lambda h, o: h.error("elsewhere", 302), "302"),
-    "escape": (lambda h, o: h.error("\x1b[31mred", 400), "\\x1b[31mred"),
+    "escape": (lambda h, o: h.error("\x1b[31mred", 403), "\\x1b[31mred"),
 }
 
 

@@ -20,6 +20,7 @@ FREE = Model("free", dim=32, max_batch=0)
 FULL = Model("full", dim=32, max_batch=2, delay_ms=20, max_queue=1)
 PACKED = Model("packed", dims=(224, 224, 3), dim=32)
 BYTES = Model("bytes", dims=(128, 128, 3), dim=32, dtype="UINT8")
+PICKY = Model("picky", dim=32, max_batch=8, refuse_above=0.05)
 SLOW = Model("slow", dim=32, max_batch=8, delay_ms=40)
 COUNT = 40
 WAYS = ["http", "http shm", "grpc", "grpc shm"]
@@ -27,7 +28,7 @@ WAYS = ["http", "http shm", "grpc", "grpc shm"]
 
 @pytest.fixture(scope="module")
 def server():
-    with triton(Model(dim=32), SPLIT, FREE, FULL, PACKED, BYTES, SLOW) as started:
+    with triton(Model(dim=32), SPLIT, FREE, FULL, PACKED, BYTES, PICKY, SLOW) as started:
         yield started
 
 
@@ -91,6 +92,21 @@ def test_what_does_not_fit(server, album, tmp_path, way):
     assert "no input \"pixels\"; it has input FP32 [N,3,224,224]" in refused(2, "split", "&input=pixels")
     wrong = spec(server, way, "split/9")
     assert "version 9" in embed(album, tmp_path / "v.npy", wrong, expect=3).stderr
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_rows_that_the_model_refuses_fail_alone(server, album, tmp_path, way):
+    """A batch that is refused is tried row by row; what is refused again is a failed item with the server's words."""
+    level = np.load(album / "t.npy").mean(axis=(1, 2, 3))
+    bright = level > PICKY.refuse_above
+    assert 0 < bright.sum() < COUNT
+    store = tmp_path / "s.mill"
+    done = run(album, "ingest", "photos", "--into", store, "--embed", spec(server, way, "picky"), "--plan", PLAN, "--batch", "16",
+               "--json", expect=1)
+    assert (done.json["ok"], done.json["by_code"]) == (COUNT - bright.sum(), {"embed_failed": bright.sum()})
+    entries = [json.loads(line) for line in run(album, "report", store, "--json").lines]
+    assert [entry["state"] == "failed" for entry in entries] == bright.tolist()
+    assert all("a row is too bright" in entry["message"] for entry in entries if entry["state"] == "failed")
 
 
 def wait_for_rows(store, count):

@@ -26,6 +26,7 @@ class TritonPythonModel:
         self.input, self.output = config["input"][0]["name"], config["output"][0]["name"]
         self.dim = int(config["output"][0]["dims"][-1])
         self.delay_s = float(config["parameters"]["delay_ms"]["string_value"]) / 1000
+        self.refuse_above = float(config["parameters"]["refuse_above"]["string_value"])
 
     def execute(self, requests):
         import triton_python_backend_utils as backend
@@ -34,6 +35,10 @@ class TritonPythonModel:
         responses = []
         for request in requests:
             rows = backend.get_input_tensor_by_name(request, self.input).as_numpy()
+            if self.refuse_above and (rows.mean(axis=(1, 2, 3)) > self.refuse_above).any():
+                error = backend.TritonError("a row is too bright", backend.TritonError.INVALID_ARG)
+                responses.append(backend.InferenceResponse(error=error))
+                continue
             vectors = backend.Tensor(self.output, block_means(rows, self.dim))
             responses.append(backend.InferenceResponse([vectors]))
         return responses

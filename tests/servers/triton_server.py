@@ -30,6 +30,7 @@ class Model:
     input: str = "input"
     output: str = "output"
     instances: int = 1
+    refuse_above: float = 0     # a request with a brighter row (its mean) is answered INVALID_ARG; 0: none
 
     def config(self):
         """Its config.pbtxt."""
@@ -42,6 +43,7 @@ input [{{ name: "{self.input}" data_type: TYPE_{self.dtype} dims: {list((*batch,
 output [{{ name: "{self.output}" data_type: TYPE_FP32 dims: {list((*batch, self.dim))} }}]
 instance_group [{{ kind: KIND_CPU count: {self.instances} }}]
 parameters {{ key: "delay_ms" value {{ string_value: "{self.delay_ms}" }} }}
+parameters {{ key: "refuse_above" value {{ string_value: "{self.refuse_above}" }} }}
 {batching}
 """
 

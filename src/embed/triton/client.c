@@ -156,7 +156,7 @@ static bool again(const mr__triton_client *c, mr__triton_fault fault, patience *
     uint32_t ms;
 
     hide_secrets(o, err);
-    if (fault == MR__TRITON_FINAL)
+    if (fault == MR__TRITON_FINAL || fault == MR__TRITON_REFUSED)
         return false;
     p->attempts++;
     if (is_waited_for(fault, p)) {
@@ -265,8 +265,8 @@ static mr__triton_fault add_region(mr__triton_client *c, mr__triton_session *ses
 /* Does the fault say that the server refuses, and not that it is away? */
 static bool is_refusal(mr__triton_fault fault)
 {
-    return fault == MR__TRITON_FINAL || fault == MR__TRITON_FAILED || fault == MR__TRITON_UNKNOWN ||
-           fault == MR__TRITON_TAKEN;
+    return fault == MR__TRITON_FINAL || fault == MR__TRITON_REFUSED || fault == MR__TRITON_FAILED ||
+           fault == MR__TRITON_UNKNOWN || fault == MR__TRITON_TAKEN;
 }
 
 /* The server does not take the memory: from now on tensors travel, unless they must not. With the
@@ -398,6 +398,14 @@ static mr__triton_fault try_once(mr__triton_client *c, mr__triton_session *sessi
     return fault;
 }
 
+/* Does 400 mean the rows? Up to 2.41 HTTP said it of every error. */
+static bool blames_rows(const mr__triton_client *c)
+{
+    const mr__triton_server *s = &c->server;
+
+    return c->options->grpc || s->major != 2 || s->minor >= 42;
+}
+
 mr_status mr__triton_client_infer(mr__triton_client *c, mr__triton_infer *infer,
                                   mr_status (*take)(void *cookie, const mr__triton_answer *answer,
                                                     mr_error *err),
@@ -415,6 +423,8 @@ mr_status mr__triton_client_infer(mr__triton_client *c, mr__triton_infer *infer,
             fault = try_once(c, session, infer, &answer, &own);
         while (fault != MR__TRITON_NONE && again(c, fault, &p, &own));
         status = fault == MR__TRITON_NONE ? take(cookie, &answer, &own) : fail(c, fault, &own);
+        if (fault == MR__TRITON_REFUSED && blames_rows(c))
+            status = own.status = MR_E_ITEM;
         put(c, session);
     }
     if (status != MR_OK && err)

@@ -58,8 +58,9 @@ void mr__triton_client_widen(mr__triton_client *client, uint32_t in_flight);
 mr_status mr__triton_client_meet(mr__triton_client *client, mr__triton_model *out, mr_error *err);
 
 /*
- * One inference, with everything that may be tried. `take` reads the answer, which lives for that
- * call. Region and deadline of `infer` are filled in here. Any thread.
+ * One inference, with everything that may be tried. MR_E_ITEM: the server is well and does not take
+ * these rows. `take` reads the answer, which lives for that call. Region and deadline of `infer`
+ * are filled in here. Any thread.
  */
 mr_status mr__triton_client_infer(mr__triton_client *client, mr__triton_infer *infer,
                                   mr_status (*take)(void *cookie, const mr__triton_answer *answer,

@@ -132,6 +132,8 @@ static mr__triton_fault fault_of(const mr__rpc_answer *answer, bool waited)
         return mr__triton_fault_of(answer->message, MR__TRITON_UNKNOWN);
     case MR__RPC_ALREADY_EXISTS:
         return mr__triton_fault_of(answer->message, MR__TRITON_TAKEN);
+    case MR__RPC_INVALID_ARGUMENT:
+        return mr__triton_fault_of(answer->message, MR__TRITON_REFUSED);
     case MR__RPC_INTERNAL:
     case MR__RPC_UNKNOWN:
     case MR__RPC_ABORTED:
@@ -232,7 +234,7 @@ static mr__triton_fault grpc_model(mr__triton_session *session, uint64_t deadlin
     r.method = SERVICE "ModelConfig";
     fault = ask(self, &r, &answer, err);
     /* other servers of this protocol have no such thing: then the shapes alone count */
-    if (fault == MR__TRITON_UNKNOWN || fault == MR__TRITON_FINAL)
+    if (fault == MR__TRITON_UNKNOWN || fault == MR__TRITON_REFUSED || fault == MR__TRITON_FINAL)
         return MR__TRITON_NONE;
     if (fault != MR__TRITON_NONE)
         return fault;

@@ -101,7 +101,7 @@ static mr__triton_fault http_model(mr__triton_session *session, uint64_t deadlin
     r.what = "configuration of the model";
     fault = mr__wire_ask(self, &r, err);
     /* other servers of this protocol have no such thing: then the shapes alone count */
-    if (fault == MR__TRITON_UNKNOWN || fault == MR__TRITON_FINAL)
+    if (fault == MR__TRITON_UNKNOWN || fault == MR__TRITON_REFUSED || fault == MR__TRITON_FINAL)
         return MR__TRITON_NONE;
     if (fault != MR__TRITON_NONE)
         return fault;

@@ -19,6 +19,7 @@ typedef enum mr__triton_fault {
     MR__TRITON_NO_REGION, /* it does not know the shared memory (any more) */
     MR__TRITON_TAKEN,     /* a region of that name is there already */
     MR__TRITON_UNKNOWN,   /* it has no such model */
+    MR__TRITON_REFUSED,   /* it, or the model, does not take these rows */
     MR__TRITON_FINAL      /* asking again would change nothing */
 } mr__triton_fault;
 

@@ -164,6 +164,9 @@ static mr__triton_fault fail_status(const mr__wire *self, const mr__wire_request
     mr__triton_read_error(mr__wire_text(self), self->body.len, text, sizeof text);
     (void)mr__error_set(err, MR_E_ENV, "%s: the server says %ld: %s", r->what, status, text);
     switch (status) {
+    case 400:
+        fault = MR__TRITON_REFUSED;
+        break;
     case 404:
         fault = MR__TRITON_UNKNOWN;
         break;
