@@ -44,26 +44,34 @@ static mr_status resolve_sizes(mr__plan_spec *s, const char **key, mr_error *err
     return MR_OK;
 }
 
-/* What the float engine cannot do. */
+/* What the other engines cannot do. */
 static mr_status resolve_engine(mr__plan_spec *s, const char **key, mr_error *err)
 {
     if (s->resize == MR__RESIZE_NONE)
         s->engine = MR__ENGINE_PILLOW;
+    if (s->norm == MR__NORM_RESCALE_FIRST && s->engine != MR__ENGINE_TORCH_FLOAT)
+        return blame(key, "norm", err, "rescale-first needs the engine torch-float");
     if (s->engine == MR__ENGINE_PILLOW)
         return MR_OK;
     s->pass_order = MR__PASS_HORIZONTAL_FIRST;
     if (s->colour_order != MR__RGB_FIRST)
-        return blame(key, "colour", err, "the float engine resizes RGB: use rgb-first");
+        return blame(key, "colour", err,
+                     "only Pillow's engine resizes what is not RGB: use rgb-first");
+    if (s->engine == MR__ENGINE_TORCH_UINT8 && s->filter == MR__FILTER_LANCZOS)
+        return MR_OK;
     if (s->filter != MR__FILTER_BILINEAR && s->filter != MR__FILTER_BICUBIC)
-        return blame(key, "filter", err, "the float engine has bilinear and bicubic");
-    if (s->dtype == MR_DTYPE_U8)
+        return blame(key, "filter", err,
+                     "this engine has bilinear and bicubic, torch-uint8 lanczos as well");
+    if (s->engine == MR__ENGINE_FLOAT && s->dtype == MR_DTYPE_U8)
         return blame(key, "dtype", err, "the float engine does not round: use f32");
     return MR_OK;
 }
 
 static mr_status resolve_norm(mr__plan_spec *s, const char **key, mr_error *err)
 {
-    if (s->norm != MR__NORM_HF)
+    if (s->norm == MR__NORM_RESCALE_FIRST && s->rescale != 1.0 / 255.0)
+        return blame(key, "rescale", err, "before a resize it is 0.00392156862745098");
+    if (s->norm == MR__NORM_NONE || s->norm == MR__NORM_TORCHVISION)
         s->rescale = 1.0;
     else if (!isfinite(s->rescale) || s->rescale <= 0.0)
         return blame(key, "rescale", err, "must be a positive number");
@@ -103,6 +111,8 @@ mr_status mr__spec_resolve(mr__plan_spec *spec, const char **key, mr_error *err)
 
 double mr__spec_max_error(const mr__plan_spec *spec)
 {
-    /* make test-oracles measures it */
-    return spec->engine == MR__ENGINE_FLOAT ? 0.001 : 0.0;
+    /* make test-oracles measures them */
+    if (spec->engine == MR__ENGINE_TORCH_FLOAT && spec->norm != MR__NORM_RESCALE_FIRST)
+        return 1.0;
+    return spec->engine == MR__ENGINE_FLOAT || spec->engine == MR__ENGINE_TORCH_FLOAT ? 0.001 : 0.0;
 }

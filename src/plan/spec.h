@@ -11,8 +11,11 @@
 
 /* Whose arithmetic the resize is. */
 typedef enum mr__engine_kind {
-    MR__ENGINE_PILLOW = 0, /* Pillow's: rounded to bytes after each pass, byte-exact */
-    MR__ENGINE_FLOAT       /* jax.image.resize's: float32 throughout, never rounded or clamped */
+    MR__ENGINE_PILLOW = 0,  /* Pillow's: rounded to bytes after each pass, byte-exact */
+    MR__ENGINE_FLOAT,       /* jax.image.resize's: float32 throughout, never rounded or clamped */
+    MR__ENGINE_TORCH_UINT8, /* torch's for uint8 on CPUs, and Pillow-SIMD's: weights of 16 bits,
+                               rounded to bytes after each pass, byte-exact */
+    MR__ENGINE_TORCH_FLOAT /* torch's for float32: rounded to bytes, if at all, after both passes */
 } mr__engine_kind;
 
 typedef enum mr__filter {
@@ -27,7 +30,8 @@ typedef enum mr__filter {
 /* Which of Pillow's two passes runs first (preprocess.md 1.1): it changes bytes. */
 typedef enum mr__pass_order {
     MR__PASS_HORIZONTAL_FIRST = 0, /* Pillow up to 12.1 */
-    MR__PASS_PILLOW_13             /* vertical first iff dh > 0 and dh > 2 * dw */
+    MR__PASS_PILLOW_13,            /* vertical first iff dh > 0 and dh > 2 * dw */
+    MR__PASS_PILLOW_12_2           /* below 13.0: vertical first iff height > 100 * width, dh > 0 */
 } mr__pass_order;
 
 typedef enum mr__colour_order { MR__RGB_FIRST = 0, MR__RGB_LAST = 1 } mr__colour_order;
@@ -50,9 +54,11 @@ typedef enum mr__crop_rule {
 
 /* The order of float operations that turns 0..255 into the output (preprocess.md 1.8). */
 typedef enum mr__norm_rule {
-    MR__NORM_NONE = 0,    /* the value itself */
-    MR__NORM_TORCHVISION, /* ((float)x / 255 - mean) / std */
-    MR__NORM_HF           /* ((float)((double)x * factor) - mean) / std */
+    MR__NORM_NONE = 0,     /* the value itself */
+    MR__NORM_TORCHVISION,  /* ((float)x / 255 - mean) / std */
+    MR__NORM_HF,           /* ((float)((double)x * factor) - mean) / std */
+    MR__NORM_HF_FUSED,     /* (x - mean * (1 / factor)) / (std * (1 / factor)), all float32 */
+    MR__NORM_RESCALE_FIRST /* x * (float)factor before the resize, (v - mean) / std after it */
 } mr__norm_rule;
 
 typedef struct mr__plan_spec {
@@ -68,7 +74,7 @@ typedef struct mr__plan_spec {
     uint32_t crop_width, crop_height;
     uint8_t fill[3]; /* RGB of padding, before normalisation */
     mr__norm_rule norm;
-    double rescale; /* MR__NORM_HF: the factor */
+    double rescale; /* MR__NORM_HF and those below it: the factor */
     float mean[3], std[3];
     mr_dtype dtype;
     mr_layout layout;

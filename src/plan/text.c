@@ -35,11 +35,11 @@ NAMES(colour_names) = {"rgb-first", "rgb-last", NULL};
 NAMES(alpha_names) = {"drop", "white", NULL};
 NAMES(exif_names) = {"ignore", "apply", NULL};
 NAMES(resize_names) = {"none", "shortest", "squash", "letterbox", "masked-stretch", NULL};
-NAMES(engine_names) = {"pillow", "float", NULL};
+NAMES(engine_names) = {"pillow", "float", "torch-uint8", "torch-float", NULL};
 NAMES(filter_names) = {"nearest", "box", "bilinear", "hamming", "bicubic", "lanczos", NULL};
-NAMES(order_names) = {"horizontal-first", "pillow-13", NULL};
+NAMES(order_names) = {"horizontal-first", "pillow-13", "pillow-12.2", NULL};
 NAMES(crop_names) = {"none", "centre-half-even", "centre-floor", NULL};
-NAMES(norm_names) = {"none", "torchvision", "hf", NULL};
+NAMES(norm_names) = {"none", "torchvision", "hf", "hf-fused", "rescale-first", NULL};
 NAMES(dtype_names) = {"f32", "u8", "f16", "bf16", NULL};
 NAMES(layout_names) = {"nchw", "nhwc", NULL};
 

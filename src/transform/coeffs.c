@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Pillow 13.0's resampling weights, bit for bit. (Tables of the form MR__COEFFS_FLOAT hold those of
- * coeffs_float.c instead.)
+ * Pillow 13.0's resampling weights, bit for bit. (Tables of the forms MR__COEFFS_FLOAT and
+ * MR__COEFFS_TORCH hold those of coeffs_float.c and coeffs_torch.c instead.)
  *
  * For an axis of n pixels brought to m, with scale = n / m and fs = max(scale, 1): output i looks
  * at centre = (i + 0.5) * scale, reads sources trunc(centre - S + 0.5) up to trunc(centre + S +
@@ -23,6 +23,7 @@
 
 #include "base/size.h"
 #include "transform/coeffs_float.h"
+#include "transform/coeffs_torch.h"
 
 typedef double kernel_fn(double t);
 
@@ -116,6 +117,8 @@ static uint32_t bounds(const mr__coeffs_key *key, const axis *a, uint32_t i, uin
 
     if (key->form == MR__COEFFS_FLOAT)
         return mr__coeffs_float_bounds(key, i, taps);
+    if (key->form == MR__COEFFS_TORCH)
+        return mr__coeffs_torch_bounds(key, i, taps);
     *taps = last - first;
     return first;
 }
@@ -203,7 +206,10 @@ static shape shape_of(const mr__coeffs_key *key, const mr__coeffs_span *span)
     } else if (key->form == MR__COEFFS_PAIRS) {
         s.stride = (max_taps + 1u) & ~1u;
         one = (size_t)s.stride * 2 * sizeof(int16_t);
-    } else if (key->form == MR__COEFFS_FLOAT) {
+    } else if (key->form == MR__COEFFS_SHORT) {
+        s.stride = (max_taps + 7u) & ~7u;
+        one = (size_t)s.stride * sizeof(int16_t);
+    } else if (key->form == MR__COEFFS_FLOAT || key->form == MR__COEFFS_TORCH) {
         s.stride = (max_taps + 3u) & ~3u;
         one = (size_t)s.stride * sizeof(float);
     } else {
@@ -220,18 +226,26 @@ static shape shape_of(const mr__coeffs_key *key, const mr__coeffs_span *span)
     return s;
 }
 
+/* Weights that are held while the table is made: 16-bit ones look at every output of the axis. */
+static uint32_t scratch_taps(const mr__coeffs_key *key, uint32_t max_taps)
+{
+    axis a = axis_of(key);
+
+    return key->form == MR__COEFFS_SHORT ? 2 * (uint32_t)ceil(a.support) + 2 : max_taps;
+}
+
 size_t mr__coeffs_bytes(const mr__coeffs_key *key)
 {
     mr__coeffs_span span;
 
     mr__coeffs_measure(key, &span);
     /* and one row of doubles while the table is made */
-    return shape_of(key, &span).bytes + (size_t)span.max_taps * sizeof(double);
+    return shape_of(key, &span).bytes + (size_t)scratch_taps(key, span.max_taps) * sizeof(double);
 }
 
-static int32_t quantised(double w)
+static int32_t quantised(double w, uint32_t bits)
 {
-    double scaled = w * (double)(1 << MR__WEIGHT_BITS);
+    double scaled = w * (double)(1 << bits);
 
     return (int32_t)(scaled < 0.0 ? scaled - 0.5 : scaled + 0.5);
 }
@@ -253,6 +267,10 @@ static void weigh(const mr__coeffs_key *key, const axis *a, uint32_t i, double *
 
     if (key->form == MR__COEFFS_FLOAT) {
         mr__coeffs_float_weigh(key, i, first, taps, w);
+        return;
+    }
+    if (key->form == MR__COEFFS_TORCH) {
+        mr__coeffs_torch_weigh(key, i, first, taps, w);
         return;
     }
     for (uint32_t j = 0; j < taps; j++) {
@@ -286,6 +304,27 @@ static void place_digits(mr__coeffs *c, uint32_t x, uint32_t j, int32_t k)
     }
 }
 
+/*
+ * The fixed point of 16-bit weights: as many bits, up to 22, as leave the largest weight of the
+ * whole axis, wanted or not, below 2^15. (The same in Pillow-SIMD and in torch.)
+ */
+static uint32_t short_bits(const mr__coeffs_key *key, const axis *a, double *w)
+{
+    double largest = is_single(key) ? 1.0 : 0.0;
+    uint32_t bits = 0, taps;
+
+    for (uint32_t i = 0; largest < 1.0 && i < key->m; i++) {
+        uint32_t first = bounds(key, a, i, &taps);
+
+        weigh(key, a, i, w, first, taps);
+        for (uint32_t j = 0; j < taps; j++)
+            largest = w[j] > largest ? w[j] : largest;
+    }
+    while (bits < MR__WEIGHT_BITS && (int32_t)(0.5 + largest * (double)(2 << bits)) < 1 << 15)
+        bits++;
+    return bits;
+}
+
 /* Puts the weights of output x where its kernel looks for them. */
 static void place(mr__coeffs *c, uint32_t x, const double *w, uint32_t taps)
 {
@@ -295,15 +334,21 @@ static void place(mr__coeffs *c, uint32_t x, const double *w, uint32_t taps)
         memcpy((double *)(uintptr_t)c->exact + (size_t)x * c->stride, w, taps * sizeof *w);
         return;
     }
-    if (c->key.form == MR__COEFFS_FLOAT) {
+    if (c->floats != NULL) {
         float *floats = (float *)(uintptr_t)c->floats + (size_t)x * c->stride;
 
         for (uint32_t j = 0; j < taps; j++)
             floats[j] = (float)w[j];
         return;
     }
+    if (c->key.form == MR__COEFFS_SHORT) {
+        to = (int16_t *)(uintptr_t)c->weights + (size_t)x * c->stride;
+        for (uint32_t j = 0; j < taps; j++)
+            to[j] = (int16_t)quantised(w[j], c->bits);
+        return;
+    }
     for (uint32_t j = 0; j < taps; j++) {
-        int32_t k = quantised(w[j]), low = low_digit(k);
+        int32_t k = quantised(w[j], MR__WEIGHT_BITS), low = low_digit(k);
         int32_t high = (k - low) / (1 << MR__DIGIT_BITS);
 
         if (c->group != NULL) {
@@ -334,6 +379,8 @@ static void fill(mr__coeffs *c, uint32_t *first, uint32_t *taps, double *w)
 
     if (key->n != key->m && key->filter == MR__FILTER_NEAREST)
         nearest_sources(key, first);
+    if (key->form == MR__COEFFS_SHORT)
+        c->bits = short_bits(key, &a, w);
     for (uint32_t x = 0; x < key->count; x++) {
         if (is_single(key)) {
             if (key->n == key->m)
@@ -365,7 +412,7 @@ mr__coeffs *mr__coeffs_make(const mr__coeffs_key *key, size_t *bytes)
 
     mr__coeffs_measure(key, &span);
     s = shape_of(key, &span);
-    w = calloc(span.max_taps, sizeof *w);
+    w = calloc(scratch_taps(key, span.max_taps), sizeof *w);
     block = w != NULL ? aligned_alloc(64, s.bytes) : NULL;
     if (block != NULL) {
         memset(block, 0, s.bytes);
@@ -382,7 +429,7 @@ mr__coeffs *mr__coeffs_make(const mr__coeffs_key *key, size_t *bytes)
         c->weights = (const int16_t *)(void *)(block + s.weights_at);
         if (key->form == MR__COEFFS_DOUBLE)
             c->exact = (const double *)(void *)(block + s.weights_at);
-        if (key->form == MR__COEFFS_FLOAT)
+        if (key->form == MR__COEFFS_FLOAT || key->form == MR__COEFFS_TORCH)
             c->floats = (const float *)(void *)(block + s.weights_at);
         if (is_tiles(key->form)) {
             c->group = (const uint32_t *)(void *)(block + s.group_at);

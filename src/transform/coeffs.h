@@ -15,6 +15,8 @@ typedef enum mr__coeffs_form {
     MR__COEFFS_PAIRS,    /* vertical: for each output and two taps {lo0, lo1, hi0, hi1} */
     MR__COEFFS_DOUBLE,   /* 16-bit pixels: double[stride], not quantised */
     MR__COEFFS_FLOAT,    /* the float engine: float[stride], JAX's weights instead of Pillow's */
+    MR__COEFFS_TORCH,    /* the same with torch's weights */
+    MR__COEFFS_SHORT,    /* 16-bit weights: int16_t[stride], as Pillow-SIMD and torch have them */
     /* either pass of tiles (tiles.h): for each output and each four sources, counted from `lo` */
     MR__COEFFS_TILE_BYTES, /* three digits of 8 bits: d0[4], d1[4], d2[4], four bytes of nothing */
     MR__COEFFS_TILE_WORDS  /* lo[4], hi[4] */
@@ -32,14 +34,15 @@ typedef struct mr__coeffs {
     bool identity;   /* n == m: the pass is skipped */
     uint32_t lo, hi; /* sources that are read: [lo, hi) */
     uint32_t max_taps;
-    uint32_t stride; /* weights an output, max_taps rounded up: to 8 (rows), 4 (float), 2 (pairs);
-                        of tiles 4 * groups */
-    uint32_t groups; /* of four sources, of the output that touches most */
+    uint32_t stride;        /* an output, max_taps rounded up: to 8 (rows, short), 4 (float, torch),
+                               2 (pairs); of tiles 4 * groups */
+    uint32_t groups;        /* of four sources, of the output that touches most */
+    uint32_t bits;          /* MR__COEFFS_SHORT only: 1.0 is 1 << bits */
     const uint32_t *first;  /* per output; padded to a multiple of four outputs */
     const uint32_t *taps;   /* per output, 1..max_taps; the same padding, 0 there */
-    const int16_t *weights; /* 16-byte aligned */
+    const int16_t *weights; /* 16-byte aligned; short: zero behind the taps */
     const double *exact;    /* MR__COEFFS_DOUBLE only */
-    const float *floats;    /* MR__COEFFS_FLOAT only; 16-byte aligned, zero behind the taps */
+    const float *floats;    /* float and torch only; 16-byte aligned, zero behind the taps */
     /* of tiles only: per output its first group of four sources, such that `groups` of them end
      * with the one of source hi - 1 at the latest; zero weights where a source is not meant */
     const uint32_t *group;

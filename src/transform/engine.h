@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Whose arithmetic the two passes are. The resizer moves rows, the engine makes one row of another:
- * the same interface for bytes as Pillow resizes them, for 16-bit grey, and for float32.
+ * the same interface for bytes as Pillow and torch resize them, for 16-bit grey, and for float32.
  */
 #ifndef MR_TRANSFORM_ENGINE_H
 #define MR_TRANSFORM_ENGINE_H
@@ -40,5 +40,8 @@ extern const mr__engine mr__engine_bytes;  /* 8-bit channels, as Pillow */
 extern const mr__engine mr__engine_wide;   /* 16-bit grey, as Pillow's mode I;16; one channel */
 extern const mr__engine mr__engine_float;  /* 8-bit channels to float32, as jax.image.resize */
 extern const mr__engine mr__engine_floats; /* the same from float32 channels */
+extern const mr__engine mr__engine_short;  /* 8-bit channels, as torch and Pillow-SIMD */
+extern const mr__engine mr__engine_torch;  /* 8-bit channels to float32, as torch */
+extern const mr__engine mr__engine_unit;   /* the same of channels scaled to 0..1 before */
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The passes in float32, as jax.image.resize has them: nothing is rounded to bytes or clamped.
+ * The passes in float32, as jax.image.resize and torch have them: nothing is rounded to bytes or
+ * clamped. The two differ in their weights, which the table brings.
  *
  * Sums run over four lanes (across) or in tap order (down), the same on every machine; there is no
  * fused multiply-add. Against the library's own order that is some 1e-4 of a level.
@@ -62,6 +63,17 @@ static inline __attribute__((always_inline)) void across_planes(const mr__across
     }
 }
 
+/* The same, scaled to 0..1 as torch does it: times the float32 nearest to 1 / 255. */
+static void split_unit(const mr__across *p)
+{
+    float *planes = p->planes;
+
+    split(p);
+    for (uint32_t c = 0; c < p->channels; c++)
+        for (uint32_t i = 0; i < p->columns; i++)
+            planes[c * p->plane_stride + i] *= 1.0f / 255.0f;
+}
+
 /* The same of floats. */
 static void split_floats(const mr__across *p)
 {
@@ -100,6 +112,12 @@ static void across(const mr__across *p)
 static void across_floats(const mr__across *p)
 {
     split_floats(p);
+    across_any(p);
+}
+
+static void across_unit(const mr__across *p)
+{
+    split_unit(p);
     across_any(p);
 }
 
@@ -144,5 +162,27 @@ const mr__engine mr__engine_floats = {
     .out_bytes = sizeof(float),
     .plane_bytes = sizeof(float),
     .across = across_floats,
+    .down = down,
+};
+
+const mr__engine mr__engine_torch = {
+    .name = "torch",
+    .h_form = MR__COEFFS_TORCH,
+    .v_form = MR__COEFFS_TORCH,
+    .in_bytes = 1,
+    .out_bytes = sizeof(float),
+    .plane_bytes = sizeof(float),
+    .across = across,
+    .down = down,
+};
+
+const mr__engine mr__engine_unit = {
+    .name = "unit",
+    .h_form = MR__COEFFS_TORCH,
+    .v_form = MR__COEFFS_TORCH,
+    .in_bytes = 1,
+    .out_bytes = sizeof(float),
+    .plane_bytes = sizeof(float),
+    .across = across_unit,
     .down = down,
 };

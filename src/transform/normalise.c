@@ -5,6 +5,8 @@
  */
 #include "transform/normalise.h"
 
+#include <math.h>
+
 static inline float normalised(const mr__plan_spec *spec, mr__norm_rule norm, int c, float value)
 {
     switch (norm) {
@@ -12,6 +14,13 @@ static inline float normalised(const mr__plan_spec *spec, mr__norm_rule norm, in
         return (value / 255.0f - spec->mean[c]) / spec->std[c];
     case MR__NORM_HF:
         return ((float)((double)value * spec->rescale) - spec->mean[c]) / spec->std[c];
+    case MR__NORM_HF_FUSED: {
+        const float times = (float)(1.0 / spec->rescale);
+
+        return (value - spec->mean[c] * times) / (spec->std[c] * times);
+    }
+    case MR__NORM_RESCALE_FIRST:
+        return (value - spec->mean[c]) / spec->std[c];
     case MR__NORM_NONE:
     default:
         return value;
@@ -22,7 +31,10 @@ void mr__normalise_table(const mr__plan_spec *spec, float table[3][256])
 {
     for (int c = 0; c < 3; c++)
         for (int value = 0; value < 256; value++)
-            table[c][value] = normalised(spec, spec->norm, c, (float)value);
+            table[c][value] = normalised(spec, spec->norm, c,
+                                         spec->norm == MR__NORM_RESCALE_FIRST
+                                             ? (float)value * (float)spec->rescale
+                                             : (float)value);
 }
 
 void mr__normalise_floats(const mr__plan_spec *spec, int channel, const float *in, size_t n,
@@ -36,4 +48,13 @@ void mr__normalise_floats(const mr__plan_spec *spec, int channel, const float *i
     else
         for (size_t i = 0; i < n; i++)
             out[step * i] = normalised(&s, s.norm, channel, in[i]);
+}
+
+void mr__normalise_round(const float *in, size_t n, uint8_t *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        float v = rintf(in[i]);
+
+        out[i] = (uint8_t)(v < 0.0f ? 0.0f : v > 255.0f ? 255.0f : v);
+    }
 }

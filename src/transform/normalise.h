@@ -14,4 +14,7 @@ void mr__normalise_table(const mr__plan_spec *spec, float table[3][256]);
 void mr__normalise_floats(const mr__plan_spec *spec, int channel, const float *in, size_t n,
                           float *out, size_t step);
 
+/* Levels to bytes: half to even, then clamped. */
+void mr__normalise_round(const float *in, size_t n, uint8_t *out);
+
 #endif

@@ -40,15 +40,24 @@ static parts parts_of(const mr__resize_job *job)
     return p;
 }
 
+static bool is_vertical_first(const mr__resize_job *job, mr__pass_order order)
+{
+    const int64_t width = job->h.n, height = job->v.n;
+    const int64_t dw = width - job->h.m, dh = height - job->v.m;
+
+    /* rows are held as they come in only where both passes have the same values */
+    if (dw == 0 || dh <= 0 || job->engine->in_bytes != job->engine->out_bytes)
+        return false;
+    return order == MR__PASS_PILLOW_13 ? dh > 2 * dw
+                                       : order == MR__PASS_PILLOW_12_2 && height > 100 * width;
+}
+
 void mr__resize_measure(mr__resize_job *job, mr__pass_order order)
 {
-    int64_t dw = (int64_t)job->h.n - job->h.m, dh = (int64_t)job->v.n - job->v.m;
     const mr__engine *engine = job->engine;
     mr__coeffs_span h, v;
 
-    /* rows are held as they come in only where both passes have the same values */
-    job->vertical_first = order == MR__PASS_PILLOW_13 && dw != 0 && dh > 0 && dh > 2 * dw &&
-                          engine->in_bytes == engine->out_bytes;
+    job->vertical_first = is_vertical_first(job, order);
     job->h.form = engine->h_form;
     job->v.form = engine->v_form;
     mr__coeffs_measure(&job->h, &h);

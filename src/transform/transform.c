@@ -49,8 +49,9 @@ struct mr__transform {
     uint8_t *dst;
     uint32_t columns_x0; /* first column that the decoder delivers */
     uint32_t columns_x1;
-    uint32_t rows_in;  /* rows taken of the stored region */
-    uint32_t rows_out; /* rows of output written */
+    void (*finish)(mr__transform *t, const uint8_t *planes); /* a row out of the passes */
+    uint32_t rows_in;                                        /* rows taken of the stored region */
+    uint32_t rows_out;                                       /* rows of output written */
 };
 
 /* ---- the job ---- */
@@ -81,8 +82,13 @@ static const mr__engine *engine_of(const mr__plan_spec *spec, const mr__colour *
 {
     if (colour->floats)
         return &mr__engine_floats;
+    /* plans of these three are RGB first: bytes, 1 or 3 channels */
     if (spec->engine == MR__ENGINE_FLOAT)
-        return &mr__engine_float; /* its plans are RGB first: bytes, 1 or 3 channels */
+        return &mr__engine_float;
+    if (spec->engine == MR__ENGINE_TORCH_UINT8)
+        return &mr__engine_short;
+    if (spec->engine == MR__ENGINE_TORCH_FLOAT)
+        return spec->norm == MR__NORM_RESCALE_FIRST ? &mr__engine_unit : &mr__engine_torch;
     return colour->wide ? &mr__engine_wide : &mr__engine_bytes;
 }
 
@@ -258,6 +264,24 @@ static void finish_floats(mr__transform *t, const uint8_t *planes)
     t->rows_out++;
 }
 
+/* One row of levels that are floats and become bytes: rounding, table, destination. */
+static void finish_rounded(mr__transform *t, const uint8_t *planes)
+{
+    const job *j = &t->job;
+    uint8_t *own = t->scratch + j->rgb, *rgb[3];
+
+    for (size_t c = 0; c < 3; c++) {
+        size_t from = j->colour.channels < 3 ? 0 : c;
+
+        rgb[c] = own + from * j->rgb_stride;
+        if (from == c)
+            mr__normalise_round((const float *)(const void *)(planes + c * j->resize.out_stride),
+                                j->geometry.crop_width, rgb[c]);
+    }
+    store_row(t, rgb, j->geometry.pad_x, j->geometry.pad_y + t->rows_out, j->geometry.crop_width);
+    t->rows_out++;
+}
+
 /* One row out of the passes: colour rule, table, destination. */
 static void finish_row(mr__transform *t, const uint8_t *planes)
 {
@@ -277,6 +301,18 @@ static void finish_row(mr__transform *t, const uint8_t *planes)
     t->rows_out++;
 }
 
+static void choose_finish(mr__transform *t)
+{
+    const size_t value = t->job.resize.engine->out_bytes;
+    const mr__plan_spec *s = &t->spec;
+
+    t->finish = finish_row;
+    if (value == sizeof(float))
+        t->finish = s->engine == MR__ENGINE_TORCH_FLOAT && s->norm != MR__NORM_RESCALE_FIRST
+                        ? finish_rounded
+                        : finish_floats;
+}
+
 /* One upright row, from its column upright.x0 on. */
 static void take_row(mr__transform *t, const uint8_t *row)
 {
@@ -291,10 +327,7 @@ static void take_row(mr__transform *t, const uint8_t *row)
     }
     mr__resizer_push(&t->resizer, row);
     while ((planes = mr__resizer_next(&t->resizer)) != NULL)
-        if (t->spec.engine == MR__ENGINE_FLOAT)
-            finish_floats(t, planes);
-        else
-            finish_row(t, planes);
+        t->finish(t, planes);
 }
 
 /* ---- one picture ---- */
@@ -319,6 +352,7 @@ mr_status mr__transform_begin(mr__transform *transform, const mr__picture *pictu
                      transform->scratch);
     if (picture->mode == MR__MODE_P || picture->palette.has_key)
         transform->palette = picture->palette;
+    choose_finish(transform);
     transform->dst = dst;
     transform->columns_x0 = transform->job.region.x0;
     transform->columns_x1 = transform->job.region.x1;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Runs the transform on pictures from stdin and writes the tensors to stdout, for the oracles.
- * A record is twenty 32-bit words (see `record`), a palette of 1,024 bytes if the mode is P (256 x
- * red, green, blue, alpha), then the pixels, without padding. The answer is a status word (0 or the
- * reason code) and, on 0, the row of output. With an argument N: each picture N times, and the
- * nanoseconds of the fastest on stderr.
+ * A record is twenty-two 32-bit words (see `record`), a palette of 1,024 bytes if the mode is P
+ * (256 x red, green, blue, alpha), then the pixels, without padding. The answer is a status word (0
+ * or the reason code) and, on 0, the row of output. With an argument N: each picture N times, and
+ * the nanoseconds of the fastest on stderr.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@
 typedef struct record {
     uint32_t mode, width, height, orientation, palette_n, palette_alpha, transparency;
     uint32_t colour_order, alpha, exif, resize, resize_width, resize_height, filter, pass_order;
-    uint32_t crop, crop_width, crop_height, dtype, layout;
+    uint32_t crop, crop_width, crop_height, dtype, layout, engine, norm;
 } record;
 
 static void fail(const char *why)
@@ -49,11 +49,15 @@ static mr__plan_spec spec_of(const record *r)
                        .resize = (mr__resize_rule)r->resize,
                        .resize_width = r->resize_width,
                        .resize_height = r->resize_height,
+                       .engine = (mr__engine_kind)r->engine,
                        .filter = (mr__filter)r->filter,
                        .pass_order = (mr__pass_order)r->pass_order,
                        .crop = (mr__crop_rule)r->crop,
                        .crop_width = r->crop_width,
                        .crop_height = r->crop_height,
+                       .norm = (mr__norm_rule)r->norm,
+                       .rescale = 1.0 / 255.0,
+                       .std = {1.0f, 1.0f, 1.0f},
                        .dtype = (mr_dtype)r->dtype,
                        .layout = (mr_layout)r->layout};
 

@@ -32,7 +32,7 @@ CROP_NONE, CROP_EVEN, CROP_FLOOR = range(3)
 CHANNELS = {"1": 1, "L": 1, "LA": 2, "P": 1, "RGB": 3, "RGBA": 4, "CMYK": 4, "I;16": 2}
 FIELDS = ("mode width height orientation palette_n palette_alpha transparency colour_order alpha exif "
           "resize resize_width resize_height filter pass_order crop crop_width crop_height dtype "
-          "layout").split()
+          "layout engine norm").split()
 
 
 class Case:
@@ -41,7 +41,7 @@ class Case:
     def __init__(self, mode, width, height, seed, **spec):
         self.spec = dict(orientation=1, palette_n=0, palette_alpha=0, transparency=0, colour_order=0,
                          alpha=0, exif=0, resize=SQUASH, resize_width=0, resize_height=0, filter=4,
-                         pass_order=1, crop=CROP_NONE, crop_width=0, crop_height=0, dtype=1, layout=1)
+                         pass_order=1, crop=CROP_NONE, crop_width=0, crop_height=0, dtype=1, layout=1, engine=0, norm=0)
         self.spec.update(spec, mode=MODES.index(mode), width=width, height=height)
         rng = np.random.default_rng(seed)
         self.mode = mode
@@ -67,7 +67,7 @@ class Case:
             self.palette[self.spec["palette_n"]:] = (0, 0, 0, 255)
 
     def record(self):
-        words = struct.pack("<20I", *[self.spec[f] for f in FIELDS])
+        words = struct.pack("<22I", *[self.spec[f] for f in FIELDS])
         return words + (self.palette.tobytes() if self.mode == "P" else b"") + self.data.tobytes()
 
     def image(self):

@@ -205,6 +205,13 @@ static void test_names_refused(void **state)
     refuse_name("original/masked-stretch?colour=rgb-last", MR_E_INVALID, "use rgb-first");
     refuse_name("original/masked-stretch?norm=none&dtype=u8", MR_E_INVALID, "use f32");
     refuse_name("original/masked-stretch?crop=centre-floor&crop_size=4x4", MR_E_INVALID, "crop");
+    refuse_name("letterbox?engine=torch-uint8&filter=hamming", MR_E_INVALID, "lanczos as well");
+    refuse_name("letterbox?engine=torch-float&filter=lanczos", MR_E_INVALID,
+                "bilinear and bicubic");
+    refuse_name("letterbox?engine=torch-uint8&colour=rgb-last", MR_E_INVALID, "use rgb-first");
+    refuse_name("letterbox?norm=rescale-first", MR_E_INVALID, "needs the engine torch-float");
+    refuse_name("letterbox?engine=torch-float&norm=rescale-first&rescale=0.5", MR_E_INVALID,
+                "before a resize it is 0.00392156862745098");
     refuse_name("raw:111111111111111111111111111111x5", MR_E_INVALID, "WIDTHxHEIGHT");
 }
 
@@ -347,6 +354,35 @@ static void test_numbers_come_back(void **state)
     assert_string_equal(text, "0.00392156862745098");
 }
 
+/* Of the engines of torch the one for uint8 is exact; pass orders are Pillow's alone. */
+static void test_engines_of_torch(void **state)
+{
+    static const struct {
+        const char *name;
+        double max_error;
+    } plans[] = {
+        {"letterbox?engine=torch-uint8&filter=lanczos&dtype=u8&norm=none", 0.0},
+        {"letterbox?engine=torch-uint8&norm=hf-fused&rescale=0.00392156862745098", 0.0},
+        {"letterbox?engine=torch-float&dtype=u8&norm=none", 1.0},
+        {"letterbox?engine=torch-float&norm=rescale-first&rescale=0.00392156862745098", 0.001},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof plans / sizeof plans[0]; i++) {
+        mr_plan *plan = open_plan(plans[i].name), *back = NULL;
+        json_t *object = json_loads(mr_plan_json(plan), 0, NULL);
+        mr_error err;
+
+        assert_true(json_real_value(json_object_get(object, "max_error")) == plans[i].max_error);
+        assert_non_null(strstr(mr_plan_text(plan), "pass_order=horizontal-first\n"));
+        assert_int_equal(mr_plan_parse(mr_plan_text(plan), &back, &err), MR_OK);
+        assert_string_equal(mr_plan_fingerprint(back), mr_plan_fingerprint(plan));
+        json_decref(object);
+        mr_plan_close(&back);
+        mr_plan_close(&plan);
+    }
+}
+
 static void test_what_is_not_exact_says_so(void **state)
 {
     mr_plan *plan = open_plan("letterbox?engine=float");
@@ -400,6 +436,7 @@ int main(void)
         cmocka_unit_test(test_numbers_come_back),
         cmocka_unit_test(test_engine_is_written_where_it_is_another),
         cmocka_unit_test(test_options_in_a_name),
+        cmocka_unit_test(test_engines_of_torch),
         cmocka_unit_test(test_what_is_not_exact_says_so),
         cmocka_unit_test(test_json),
     };
