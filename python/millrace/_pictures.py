@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from ._native import Plan, Pool, Stream
+from ._sections import allows_private
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,13 +66,13 @@ def as_float(image: Any) -> "np.ndarray":
     return as_array(image).astype("float32")
 
 
-def rows(images: Sequence[Any], plan: Plan, timeout: Optional[float] = None) -> Iterator["np.ndarray"]:
-    """The rows of `images` by `plan`, in order, arrays of their own.
+def rows(images: Sequence[Any], plan: Plan, **wishes: Any) -> Iterator["np.ndarray"]:
+    """The rows of `images` by `plan`, in order, arrays of their own. `wishes`: see `_options`.
 
-    RuntimeError for the first one that is bad. `timeout`: seconds that a URL may take.
+    RuntimeError for the first one that is bad.
     """
     items = ({"id": str(n), **input_of(image)} for n, image in enumerate(images))
-    with Stream(items, plan, **_options(plan, len(images), timeout)) as stream:
+    with Stream(items, plan, **_options(plan, len(images), **wishes)) as stream:
         for batch in stream:
             with batch:
                 raise_failures(batch.failures)
@@ -79,9 +80,14 @@ def rows(images: Sequence[Any], plan: Plan, timeout: Optional[float] = None) -> 
             yield from copies
 
 
-def _options(plan: Plan, n: int, timeout: Optional[float]) -> dict[str, Any]:
-    """Of a stream of `n` pictures: on the shared pool if four of its batches fit there."""
-    options: dict[str, Any] = {"batch_wait_ms": 0}
+def _options(
+    plan: Plan, n: int, timeout: Optional[float] = None, allow_private: Optional[bool] = None
+) -> dict[str, Any]:
+    """Of a stream of `n` pictures: on the shared pool if four of its batches fit there.
+
+    timeout: seconds that a URL may take. allow_private: None leaves it to the environment.
+    """
+    options: dict[str, Any] = {"batch_wait_ms": 0, "allow_private": allows_private(allow_private)}
     batch = min(32, max(1, n), _SLOTS_BYTES // (4 * plan.row_bytes))
     if batch > 0:
         options.update(pool=_shared.get(), batch=batch, slots=4)
@@ -114,26 +120,26 @@ def raise_failures(failures: Sequence[Any]) -> None:
         raise kind(f"{item.uri}: {item.message} ({item.code})")
 
 
-def load(places: Sequence[str], timeout: Optional[float] = None) -> list["np.ndarray"]:
+def load(places: Sequence[str], **wishes: Any) -> list["np.ndarray"]:
     """Decodes files and URLs to RGB: [H,W,3] float32 each, in the order of `places`."""
     import numpy as np
 
-    sizes = _sizes(places, timeout)
+    sizes = _sizes(places, **wishes)
     out: list[Any] = [None] * len(places)
     for size in sorted(set(sizes)):
         same = [n for n, s in enumerate(sizes) if s == size]
         plan = Plan(f"raw:{size[0]}x{size[1]}")
-        for n, row in zip(same, rows([places[n] for n in same], plan, timeout)):
+        for n, row in zip(same, rows([places[n] for n in same], plan, **wishes)):
             out[n] = row.astype(np.float32)
     return out
 
 
-def _sizes(places: Sequence[str], timeout: Optional[float]) -> list[tuple[int, int]]:
+def _sizes(places: Sequence[str], **wishes: Any) -> list[tuple[int, int]]:
     """(width, height) of each, as its header says."""
     sizes: list[tuple[int, int]] = []
     items = ({"id": str(n), "uri": place} for n, place in enumerate(places))
     plan = Plan("raw:1x1")
-    with Stream(items, plan, **_options(plan, len(places), timeout)) as stream:
+    with Stream(items, plan, **_options(plan, len(places), **wishes)) as stream:
         for batch in stream:
             with batch:
                 raise_failures(batch.failures)

@@ -26,7 +26,11 @@ class BaseJAXPreprocessor(abc.ABC):
 
     image_size:   (height, width) of the output, pixels.
     use_gpu, jax_platform, max_workers: accepted and kept, for programs that name them.
+    allow_private: URLs may lead to addresses that are not public; None: as MILLRACE_ALLOW_PRIVATE
+                  says, else they may not.
     """
+
+    allow_private: Optional[bool] = None  # of classes that do not call __init__, too
 
     def __init__(
         self,
@@ -34,6 +38,8 @@ class BaseJAXPreprocessor(abc.ABC):
         use_gpu: bool = False,
         jax_platform: Optional[str] = None,
         max_workers: int = 4,
+        *,
+        allow_private: Optional[bool] = None,
     ) -> None:
         height, width = (int(side) for side in image_size)
         if height < 1 or width < 1:
@@ -42,14 +48,15 @@ class BaseJAXPreprocessor(abc.ABC):
         self.use_gpu = use_gpu
         self.jax_platform = jax_platform
         self.max_workers = max_workers
+        self.allow_private = allow_private
 
     def load_image_from_path(self, path: Union[str, os.PathLike]) -> "np.ndarray":
         """Decodes a file to RGB: [H,W,3] float32, 0..255. RuntimeError if it cannot be."""
-        return _pictures.load([os.fspath(path)])[0]
+        return _pictures.load([os.fspath(path)], allow_private=self.allow_private)[0]
 
     def load_image_from_url(self, url: str, timeout: float = 10) -> "np.ndarray":
         """Fetches and decodes a URL: [H,W,3] float32, 0..255. `timeout`: seconds."""
-        return _pictures.load([url], timeout=timeout)[0]
+        return _pictures.load([url], timeout=timeout, allow_private=self.allow_private)[0]
 
     def load_image(self, image: Picture) -> "np.ndarray":
         """A path, a URL or an array [H,W,C] as float32 [H,W,C]."""
@@ -60,7 +67,7 @@ class BaseJAXPreprocessor(abc.ABC):
 
     def load_images_parallel(self, paths: Iterable[Union[str, os.PathLike]]) -> list["np.ndarray"]:
         """Decodes many files or URLs at once; the list has the order of `paths`."""
-        return _pictures.load([os.fspath(path) for path in paths])
+        return _pictures.load([os.fspath(path) for path in paths], allow_private=self.allow_private)
 
     @abc.abstractmethod
     def _preprocess_single_jax(self, image: "np.ndarray") -> Any:
@@ -102,8 +109,10 @@ class JAXImagePreprocessor(BaseJAXPreprocessor):
         max_workers: int = 4,
         use_gpu: bool = False,
         jax_platform: Optional[str] = None,
+        *,
+        allow_private: Optional[bool] = None,
     ) -> None:
-        super().__init__(image_size, use_gpu, jax_platform, max_workers)
+        super().__init__(image_size, use_gpu, jax_platform, max_workers, allow_private=allow_private)
         if data_format not in ("NHWC", "NCHW"):
             raise ValueError(f"data_format {data_format!r}: wanted 'NHWC' or 'NCHW'")
         self.mean = _three("mean", mean)
@@ -132,7 +141,8 @@ class JAXImagePreprocessor(BaseJAXPreprocessor):
         out = np.empty((len(images), *plan.shape), dtype=np.float32)
         inputs = [_pictures.input_of(image) for image in images]
         planned = [n for n, given in enumerate(inputs) if "uri" in given or given["array"].dtype == np.uint8]
-        for n, row in zip(planned, _pictures.rows([images[n] for n in planned], plan)):
+        rows = _pictures.rows([images[n] for n in planned], plan, allow_private=self.allow_private)
+        for n, row in zip(planned, rows):
             out[n] = row
         for n in sorted(set(range(len(images))) - set(planned)):
             out[n] = self._preprocess_single_jax(inputs[n]["array"])

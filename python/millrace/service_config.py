@@ -13,7 +13,9 @@ import os
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Optional
 
-from ._native import Config
+from . import _sections
+from ._native import Config, InvalidError
+from ._sections import EmbedConfig, LimitsConfig, LogConfig, PlanConfig, SourceConfig, StoreConfig, WorkersConfig
 
 
 @dataclass
@@ -100,7 +102,13 @@ _TRUTH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "o
 
 @dataclass
 class ServiceConfig:
-    """All sections. Build it by hand, or with :meth:`from_yaml` or :meth:`from_env`."""
+    """All sections. Build it by hand, or with :meth:`from_yaml` or :meth:`from_env`.
+
+    The first four and what follows `collections` are the original's. The others are those of the
+    command, so that one file serves both; None there is a key that is not said. What is said in
+    them holds over the original's: `workers` over `preprocess`, `store` over `milvus`, `embed` over
+    `triton`, `plan` over `preprocess`. docs/python.md says which of them a Python program obeys.
+    """
 
     triton: TritonConfig = field(default_factory=TritonConfig)
     milvus: MilvusConfig = field(default_factory=MilvusConfig)
@@ -109,6 +117,13 @@ class ServiceConfig:
     collections: list[dict[str, Any]] = field(default_factory=list)
     log_level: str = "INFO"
     cache_compiled_functions: bool = True
+    source: SourceConfig = field(default_factory=SourceConfig)
+    workers: WorkersConfig = field(default_factory=WorkersConfig)
+    store: StoreConfig = field(default_factory=StoreConfig)
+    embed: EmbedConfig = field(default_factory=EmbedConfig)
+    plan: PlanConfig = field(default_factory=PlanConfig)
+    limits: LimitsConfig = field(default_factory=LimitsConfig)
+    log: LogConfig = field(default_factory=LogConfig)
 
     @classmethod
     def from_yaml(cls, path: str | os.PathLike[str]) -> "ServiceConfig":
@@ -116,7 +131,7 @@ class ServiceConfig:
 
         Raises millrace.Error naming file and line for an unknown key or a wrong value.
         """
-        return cls._from_config(Config(path, environment=False))
+        return cls._from_config(Config(path, environment=False, extra=_sections.names()))
 
     @classmethod
     def from_env(cls) -> "ServiceConfig":
@@ -137,6 +152,8 @@ class ServiceConfig:
                     setattr(current, key, _as(getattr(current, key), value))
                 elif value is not None:
                     current.more[key] = value.text
+        for name in _sections.SECTIONS:
+            config._take_own(read, name, tree.get(name) or {})
         config.collections = _plain(tree.get("collections") or [])
         if tree.get("log_level") is not None:
             config.log_level = tree["log_level"].text
@@ -144,10 +161,24 @@ class ServiceConfig:
             config.cache_compiled_functions = _as(True, tree["cache_compiled_functions"])
         return config
 
+    def _take_own(self, read: Config, section: str, values: dict[str, Any]) -> None:
+        """The values of a section of the command; their mistakes are told with their place."""
+        for key, value in values.items():
+            try:
+                if not isinstance(value, _Text):
+                    raise ValueError(f"{section}.{key}: wanted a value")
+                setattr(getattr(self, section), key, _sections.kept(f"{section}.{key}", value.text))
+            except ValueError as error:
+                raise InvalidError(f"{read.name}:{_line_of(read, f'{section}.{key}')}: {error}") from None
+
     def to_yaml(self, path: str | os.PathLike[str]) -> None:
         """Writes a file that :meth:`from_yaml` and ``millrace --config`` read back."""
         with open(path, "w", encoding="utf-8") as out:
             for name, value in asdict(self).items():
+                if name in _sections.SECTIONS:
+                    value = {key: item for key, item in value.items() if item is not None}
+                    if not value:
+                        continue
                 if isinstance(value, dict):
                     out.write(f"{name}:\n")
                     for key, item in {**value, **value.get("more", {})}.items():
@@ -163,6 +194,11 @@ class _Text:
 
     text: str
     quoted: bool
+
+
+def _line_of(read: Config, name: str) -> int:
+    """Where a key stands in the file."""
+    return next((value.line for value in read.values() if value.name == name), 0)
 
 
 def _tree(read: Config) -> dict[str, Any]:

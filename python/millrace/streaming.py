@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from . import _pictures
 from ._native import Pool, Stream
+from ._sections import allows_private
 from .preprocessors import BaseJAXPreprocessor, ImagePreprocessor, is_planned
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ class StreamingMultiprocessPreprocessor:
     preprocessor_kwargs, **kwargs: its arguments, the latter over the former.
     on_error:           "raise": a bad picture ends the stream with RuntimeError, as in the
                         original; "skip": it is left out, and its batch is that much shorter.
+    allow_private:      URLs may lead to addresses that are not public (this machine, its network);
+                        None: as the preprocessor says, else as MILLRACE_ALLOW_PRIVATE does.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class StreamingMultiprocessPreprocessor:
         preprocessor_class: type[BaseJAXPreprocessor] = ImagePreprocessor,
         preprocessor_kwargs: Optional[dict[str, Any]] = None,
         on_error: str = "raise",
+        allow_private: Optional[bool] = None,
         **kwargs: Any,
     ) -> None:
         if not (isinstance(preprocessor_class, type) and issubclass(preprocessor_class, BaseJAXPreprocessor)):
@@ -81,6 +85,7 @@ class StreamingMultiprocessPreprocessor:
             raise ValueError("num_workers, batch_size and queue_maxsize must be at least 1")
         # a wrong argument of the preprocessor is told here, not in a worker
         self._preprocessor = preprocessor_class(**self.preprocessor_kwargs)
+        self.allow_private = allow_private if allow_private is not None else self._preprocessor.allow_private
         self._pool: Optional[Pool] = None
         self._pool_batch = 0
         self._outgrown: list[Pool] = []  # by larger batches; streams may still run there
@@ -181,7 +186,15 @@ class StreamingMultiprocessPreprocessor:
             self._outgrown.append(self._pool)
             self._pool = self._open_pool(size)
         plan = self._preprocessor.plan if is_planned(self._preprocessor) else None
-        return Stream(items, plan, pool=self._pool, batch=size, batch_wait_ms=0, slots=self._slots())
+        return Stream(
+            items,
+            plan,
+            pool=self._pool,
+            batch=size,
+            batch_wait_ms=0,
+            slots=self._slots(),
+            allow_private=allows_private(self.allow_private),
+        )
 
     def _open_pool(self, size: int) -> Pool:
         options: dict[str, Any] = {

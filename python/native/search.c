@@ -10,15 +10,11 @@
     }
 
 static const mrpy_field search_fields[] = {
-    FIELD(collection, MRPY_TEXT),
-    FIELD(k, MRPY_U32),
-    FIELD(filter, MRPY_TEXT),
-    FIELD(output_fields, MRPY_TEXTS),
-    FIELD(params, MRPY_PARAMS),
-    FIELD(force_plan, MRPY_BOOL),
-    FIELD(worker_path, MRPY_PATH),
-    FIELD(require_sandbox, MRPY_BOOL),
-    {0},
+    FIELD(collection, MRPY_TEXT),    FIELD(k, MRPY_U32),
+    FIELD(filter, MRPY_TEXT),        FIELD(output_fields, MRPY_TEXTS),
+    FIELD(params, MRPY_PARAMS),      FIELD(force_plan, MRPY_BOOL),
+    FIELD(worker_path, MRPY_PATH),   FIELD(require_sandbox, MRPY_BOOL),
+    FIELD(allow_private, MRPY_BOOL), {0},
 };
 
 static const mrpy_field query_fields[] = {

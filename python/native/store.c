@@ -378,7 +378,7 @@ static PyMethodDef methods[] = {
     {"search", KEYWORDS(mrpy_store_search),
      "search(*, vector=None, image=None, id=None, k=10, collection=None, filter=None, "
      "output_fields=None, params=None, force_plan=False, worker_path=None, "
-     "require_sandbox=False)\n--\n\n"
+     "require_sandbox=False, allow_private=False)\n--\n\n"
      "The k nearest rows, nearest first, list of Hit.\n\n"
      "vector: float32 [dim], any buffer or sequence of floats; or\n"
      "image: a path or URL, embedded the way that the collection remembers; or\n"

@@ -200,7 +200,9 @@ static verdict judge_result(const http *self, char *text, size_t size)
     const char *words = t->engine->curl.easy_strerror(t->result);
 
     if (t->refused && t->result == CURLE_COULDNT_CONNECT) {
-        (void)snprintf(text, size, "its address is not a public one (%s); --allow-private lets it",
+        (void)snprintf(text, size,
+                       "its address is not a public one (%s); --allow-private lets it, in Python "
+                       "allow_private=True",
                        t->refused);
         return (verdict){MR_CODE_FETCH_REFUSED, false};
     }

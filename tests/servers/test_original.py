@@ -105,7 +105,9 @@ def test_each_way_of_inserting(tmp_path, milvus_lite, triton_768, pictures, how)
     (tmp_path / "insert.py").write_text(INSERT)
     lines = run(tmp_path / "insert.py", config, pictures, how).splitlines()
     assert lines[0] == str(PICTURES) and lines[1] == str(list(range(0, PICTURES, 10)))
-    assert lines[2].endswith(" 60") and lines[3].startswith(f"(3, {DIM}) {{'n': 1") and lines[4] == "False"
+    assert lines[2].endswith(" 60") and lines[4] == "False"
+    # the key is the server's own, as the file declares it, and the id lives in the metadata
+    assert lines[3] == f"(3, {DIM}) {{'id': 'id 1', 'n': 1}}"
 
 
 def test_a_bad_picture_raises_and_names_itself(tmp_path, milvus_lite, triton_768, pictures):
