@@ -92,6 +92,8 @@ static mr_status open_store(mr_pipeline *p, const mr_pipeline_options *options, 
     store.logger = options->stream.pool.logger;
     status = mr_store_open(options->store, &store, &p->store, err);
     if (status == MR_OK)
+        p->store->stop = &p->interrupted;
+    if (status == MR_OK)
         status = mr__choice_open(options, p->store, &p->choice, err);
     if (status == MR_OK)
         status = begin_store(p, options, err);
@@ -200,7 +202,7 @@ mr_status mr_pipeline_open(mr_source *source, const mr_pipeline_options *options
 
     status = mr__budget_init(&p->budget, &options->budget, err);
     if (status == MR_OK)
-        status = mr__choice_named(options, &p->choice, err);
+        status = mr__choice_named(options, &p->interrupted, &p->choice, err);
     if (status == MR_OK)
         status = open_store(p, options, err);
     if (status == MR_OK)
@@ -257,6 +259,16 @@ static mr_status embed_all(mr_pipeline *p, mr_error *err)
     return mr__embedding_run(&options, err);
 }
 
+/* Who was told to stop, and stopped waiting for a server, has not failed: what was under way there
+ * is not acknowledged, and the next run does it. */
+static mr_status unless_stopped(const mr_pipeline *p, mr_status status, const mr_error *err)
+{
+    if (status != MR_E_INTERRUPTED || !mr__stop_raised(&p->interrupted))
+        return status;
+    mr__log(&p->logger, MR_LOG_INFO, "run", "%s", err ? err->message : "interrupted");
+    return MR_OK;
+}
+
 mr_status mr_pipeline_run(mr_pipeline *p, mr_summary *out, mr_error *err)
 {
     mr_error stored = {0};
@@ -267,12 +279,13 @@ mr_status mr_pipeline_run(mr_pipeline *p, mr_summary *out, mr_error *err)
         return mr__error_set(err, MR_E_INVALID, "pipeline: it runs once");
     p->ran = true;
     mr__meter_start(p);
-    status = embed_all(p, err);
+    status = unless_stopped(p, embed_all(p, err), err);
 
     /* what was embedded before an error is still worth storing */
     drained = mr__sink_drain(p->sink, &stored);
     if (drained == MR_OK)
         drained = mr__store_finish(p->store, &stored);
+    drained = unless_stopped(p, drained, &stored);
     mr__meter_stop(p);
     mr__run_summary(p, out);
     if (status != MR_OK)

@@ -16,7 +16,8 @@ static inline uint64_t mr__clock_ns(void)
     return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
 }
 
-/* For parts that are slow on purpose, to be measured: nothing else waits for time to pass. */
+/* For pauses between attempts (base/stop.h), and for parts that are slow on purpose, to be
+ * measured. */
 static inline void mr__clock_sleep_ms(uint64_t ms)
 {
     uint64_t at = mr__clock_ns() + ms * 1000000;

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "base/log.h"
+#include "base/stop.h"
 #include "millrace/embed.h"
 #include "plan/spec.h"
 
@@ -13,6 +14,8 @@
 typedef struct mr__embed_context {
     const mr_logger *logger; /* may be NULL */
     uint32_t workers;        /* processes that want the CPUs too; 0: none */
+    const mr__stop *stop;    /* raised: who waits for a server gives up (MR_E_INTERRUPTED); may be
+                                NULL; outlives the embedder */
 } mr__embed_context;
 
 /* The memory that the rows of a run will lie in. */

@@ -269,7 +269,7 @@ static void settle(triton *self, const mr__triton_model *model)
             self->base.info.named_slots ? ", shared memory" : "");
 }
 
-static mr_status meet(triton *self, const mr__plan_spec *spec, const mr_logger *logger,
+static mr_status meet(triton *self, const mr__plan_spec *spec, const mr__embed_context *context,
                       mr_error *err)
 {
     mr__triton_options *o = &self->options;
@@ -280,7 +280,7 @@ static mr_status meet(triton *self, const mr__plan_spec *spec, const mr_logger *
         return mr__error_no_memory(err, "model");
     status = mr__triton_options_headers(o, err);
     if (status == MR_OK)
-        status = mr__triton_client_open(&self->client, o, logger, err);
+        status = mr__triton_client_open(&self->client, o, context, err);
     if (status == MR_OK)
         status = mr__triton_client_meet(&self->client, model, err);
     if (status == MR_OK)
@@ -311,7 +311,7 @@ static mr_status triton_open(const char *rest, const mr__plan_spec *spec,
     self->base.ops = &mr__embed_triton;
     self->base.info = (mr_embedder_info){.spec = self->spec, .concurrency = 1};
     status = mr__triton_options_parse(rest, &self->options, err);
-    if (status == MR_OK && spec && meet(self, spec, context->logger, err) != MR_OK)
+    if (status == MR_OK && spec && meet(self, spec, context, err) != MR_OK)
         status = mr__error_wrap(err, "embedder triton: model %s", self->options.model);
     if (status == MR_OK)
         status = mr__triton_options_print(&self->options, self->spec, sizeof self->spec, err);

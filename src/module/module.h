@@ -19,7 +19,7 @@
 #define MR__MODULE_MAGIC 0x6d6c6d64u /* "mlmd" */
 
 /* Raised with every change of a struct that crosses this border: this one and the ops tables. */
-#define MR__MODULE_ABI 6u
+#define MR__MODULE_ABI 7u
 
 #define MR__MODULE_SYMBOL "mr__module_entry"
 

@@ -17,29 +17,31 @@ static bool is_none(const char *embed)
     return strcmp(embed, NO_EMBEDDER) == 0;
 }
 
-static mr_status open_embedder(const mr_pipeline_options *options, const char *embed,
-                               const mr_plan *plan, mr_embedder **out, mr_error *err)
+static mr_status open_embedder(const mr_pipeline_options *options, const mr__choice *choice,
+                               const char *embed, mr_embedder **out, mr_error *err)
 {
     const mr_pool_options *pool = &options->stream.pool;
     const mr__embed_context context = {
         .logger = &pool->logger,
         .workers = pool->workers ? pool->workers : mr__machine_cores(),
+        .stop = choice->stop,
     };
 
-    return mr__embed_open(embed, plan, &context, out, err);
+    return mr__embed_open(embed, choice->plan, &context, out, err);
 }
 
-mr_status mr__choice_named(const mr_pipeline_options *options, mr__choice *out, mr_error *err)
+mr_status mr__choice_named(const mr_pipeline_options *options, const mr__stop *stop,
+                           mr__choice *out, mr_error *err)
 {
     mr_status status = MR_OK;
 
-    *out = (mr__choice){0};
+    *out = (mr__choice){.stop = stop};
     if (options->plan_text)
         status = mr_plan_parse(options->plan_text, &out->plan, err);
     else if (options->plan)
         status = mr_plan_open(options->plan, &out->plan, err);
     if (status == MR_OK && options->embed && !is_none(options->embed))
-        status = open_embedder(options, options->embed, out->plan, &out->embedder, err);
+        status = open_embedder(options, out, options->embed, &out->embedder, err);
     if (!out->plan)
         mr_embedder_close(&out->embedder); /* it was opened for its facts only */
     return status;
@@ -49,6 +51,7 @@ mr_status mr__choice_named(const mr_pipeline_options *options, mr__choice *out, 
 static mr_status needed_plan(const mr_pipeline_options *options, const char *embed, char *name,
                              size_t size, mr_error *err)
 {
+    const mr__choice no_plan = {0}; /* facts only */
     mr_embedder *embedder = NULL;
     mr_embedder_info info;
     mr_status status;
@@ -56,7 +59,7 @@ static mr_status needed_plan(const mr_pipeline_options *options, const char *emb
     name[0] = '\0';
     if (is_none(embed))
         return MR_OK;
-    status = open_embedder(options, embed, NULL, &embedder, err);
+    status = open_embedder(options, &no_plan, embed, &embedder, err);
     if (status != MR_OK)
         return status;
     mr_embedder_info_get(embedder, &info);
@@ -142,7 +145,7 @@ mr_status mr__choice_open(const mr_pipeline_options *options, mr_store *store, m
         embed = options->embed;
     status = choose_plan(options, &remembered, embed, out, err);
     if (status == MR_OK && !is_none(embed) && !out->embedder)
-        status = open_embedder(options, embed, out->plan, &out->embedder, err);
+        status = open_embedder(options, out, embed, &out->embedder, err);
     if (status == MR_OK && out->embedder) {
         mr_embedder_info_get(out->embedder, &out->info);
         take_spelling(&remembered, out);

@@ -7,6 +7,7 @@
 #include "store/store.h"
 
 typedef struct mr__choice {
+    const mr__stop *stop; /* the run's */
     mr_plan *plan;
     mr_embedder *embedder; /* NULL: rows of the plan are stored as they are */
     mr_embedder_info info; /* of the embedder; all zero without one */
@@ -15,8 +16,9 @@ typedef struct mr__choice {
 } mr__choice;
 
 /* Opens what the caller named, as far as it can be without the rest: mistakes are found before
- * anything is created. On failure too it wants mr__choice_close. */
-mr_status mr__choice_named(const mr_pipeline_options *options, mr__choice *out, mr_error *err);
+ * anything is created. On failure too it wants mr__choice_close. `stop` outlives it. */
+mr_status mr__choice_named(const mr_pipeline_options *options, const mr__stop *stop,
+                           mr__choice *out, mr_error *err);
 
 /*
  * Adds what mr__choice_named left open. In this order. Embedder: named, remembered by the

@@ -36,7 +36,7 @@ struct mr_pipeline {
     mr__budget budget; /* of whoever embeds, one at a time */
     mr__tally tally;
     mr__meter meter;
-    atomic_bool interrupted;
+    mr__stop interrupted;
     bool ran;
     uint64_t opened_ns;
     double process_start_ms;

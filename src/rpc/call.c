@@ -31,7 +31,7 @@
 
 struct mr__rpc_pending {
     mr__rpc *rpc;
-    mr__rpc_call call; /* for messages; only its method and timeout are used */
+    mr__rpc_call call; /* for messages; method, timeout, wait and stop are used */
     grpc_completion_queue *queue;
     grpc_call *handle;
     grpc_byte_buffer *request, *response;
@@ -234,13 +234,28 @@ static mr_status read_message(mr__rpc_pending *p, mr__rpc_answer *answer, mr_err
     return MR_OK;
 }
 
+/* Until the call has ended: the deadline is its own. One that waits for a server may be stopped. */
+static void await(mr__rpc_pending *p)
+{
+    grpc_event event = {.type = GRPC_QUEUE_TIMEOUT};
+
+    while (event.type == GRPC_QUEUE_TIMEOUT && p->call.wait && p->call.stop) {
+        if (mr__stop_raised(p->call.stop)) {
+            mr__rpc_cancel(p);
+            break;
+        }
+        event = grpc_completion_queue_pluck(p->queue, p, after_ms(MR__STOP_LOOK_MS), NULL);
+    }
+    if (event.type == GRPC_QUEUE_TIMEOUT)
+        (void)grpc_completion_queue_pluck(p->queue, p, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+}
+
 mr_status mr__rpc_wait(mr__rpc_pending *p, mr__rpc_answer *answer, mr_error *err)
 {
     mr_status status;
 
     *answer = (mr__rpc_answer){0};
-    /* the deadline is the call's */
-    (void)grpc_completion_queue_pluck(p->queue, p, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+    await(p);
     answer->code = (int)p->code;
     if (p->code == GRPC_STATUS_OK) {
         status = read_message(p, answer, err);

@@ -29,6 +29,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/stop.h"
 
 /* Status codes of gRPC that a caller tells apart. */
 enum {
@@ -102,8 +103,9 @@ typedef struct mr__rpc_call {
     size_t n_parts;
     const mr__rpc_header *headers; /* copied */
     size_t n_headers;
-    uint32_t timeout_ms; /* until the answer is complete; 0: one minute */
-    bool wait;           /* until there is a connection, if there is none now */
+    uint32_t timeout_ms;  /* until the answer is complete; 0: one minute */
+    bool wait;            /* until there is a connection, if there is none now */
+    const mr__stop *stop; /* raised: a call that waits for a connection is cancelled; may be NULL */
 } mr__rpc_call;
 
 typedef struct mr__rpc_pending mr__rpc_pending;

@@ -4,6 +4,7 @@
 #define MR_STORE_STORE_H
 
 #include "base/log.h"
+#include "base/stop.h"
 #include "fetch/fetch.h"
 #include "millrace/store.h"
 
@@ -114,6 +115,9 @@ struct mr_store {
     /* Set by the implementation's `open` or `begin`. */
     uint32_t concurrency; /* commits that may run at once; 0: one */
     uint32_t commit_rows; /* rows that a commit had best have; 0: it does not matter */
+    /* A run's, set before `begin`: raised, who waits for a server gives up (MR_E_INTERRUPTED).
+     * NULL: nobody raises it. */
+    const mr__stop *stop;
     /* The registry's. */
     bool ledger_beside;          /* the operations' */
     bool ledger_given;           /* by name; else it has its default place */

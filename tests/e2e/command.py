@@ -68,19 +68,24 @@ class Running:
         self.process.stdin.write(text.encode())
         self.process.stdin.flush()
 
-    def wait_for_progress(self, items):
-        """Reads the progress lines on stderr until one says that many items are done."""
+    def wait_for(self, there, what):
+        """Reads stderr until `there(text)` says that it is there."""
         text = b""
         fd = self.process.stderr.fileno()
-        while True:
+        while not there(text):
             ready, _, _ = select.select([fd], [], [], TIMEOUT)
-            assert ready, f"no progress to {items}: {text}"
+            assert ready, f"no {what}: {text}"
             piece = os.read(fd, 65536)
-            assert piece, f"ended before {items} items: {text}"
+            assert piece, f"ended before {what}: {text}"
             text += piece
+
+    def wait_for_progress(self, items):
+        """Until a progress line says that many items are done."""
+        def there(text):
             counts = [int(m) for m in re.findall(rb"^(\d+)(?:/\d+)? ", text, re.M)]
-            if counts and counts[-1] >= items:
-                return
+            return counts and counts[-1] >= items
+
+        self.wait_for(there, f"progress to {items}")
 
     def signal(self, number):
         """Sends it and waits until the command has taken it."""

@@ -5,9 +5,15 @@ import os
 import re
 import select
 import signal
+import socket
+import time
 
 import pytest
-from command import GOOD, Running, names_of, run
+import servers
+from command import GOOD, TIMEOUT, Running, names_of, run
+from fake_triton import Fake
+
+AWAY_S = 9  # that a stop may take; a server that is away is waited for up to ten minutes, a connection for ten seconds
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -95,3 +101,77 @@ def test_a_second_signal_ends_it_at_once(album, tmp_path):
     assert select.select([gone], [], [], 3)[0], "the worker outlived its host by more than 3 s"
     os.close(gone)
     assert run(album, "ingest", "photos", "--into", tmp_path / "s.mill", "--json").json["skipped"] == 4
+
+
+def wait_for_connecting(port):
+    """Until somebody connects to the port, and has no answer: SYN_SENT."""
+    deadline = time.monotonic() + TIMEOUT
+    while time.monotonic() < deadline:
+        with open("/proc/net/tcp", encoding="ascii") as table:
+            if any(f":{port:04X} 02 " in line for line in table):
+                return
+    raise AssertionError("nobody connects")
+
+
+def stopped(running):
+    """Ends a run that waits for a server; its summary."""
+    running.signal(signal.SIGINT)
+    since = time.monotonic()
+    line = json.loads(running.finish(130)[-1])
+    assert time.monotonic() - since < AWAY_S
+    return line
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_a_signal_while_triton_is_away(album, tmp_path, silent):
+    """Refused, or nobody answers: who waits stops at once. What was stored is not lost, and the rest comes later."""
+    gone = []
+
+    def fault(handler, number):
+        if number > 5:
+            if not gone:
+                gone.append(server)
+                server.shutdown()
+                server.server_close()
+                if silent:  # a queue of connections that is full: the next one gets no answer at all
+                    gone.append(socket.create_server(("127.0.0.1", server.port), backlog=0))
+                    gone.append(socket.create_connection(("127.0.0.1", server.port)))
+            handler.reset()
+        return number > 5
+
+    args = ["--plan", "openai/clip-vit-base-patch32@openclip", "--batch", "2", "--json"]
+    with Fake(fault=fault) as server:
+        running = Running(album, "ingest", "photos", "--into", tmp_path / "s.mill", "--embed",
+                          server.spec(f"wait=10m&in_flight=1&retries=9&delay={'10ms' if silent else '10m'}&shm=off"),
+                          "--embed-workers", "1", *args)
+        if silent:
+            wait_for_connecting(server.port)
+        else:
+            running.wait_for(lambda text: b"trying again" in text, "pause")
+        line = stopped(running)
+    assert line["items"] == line["ok"] == 8
+    for held in gone[1:]:
+        held.close()
+    with Fake() as server:
+        line = run(album, "ingest", "photos", "--into", tmp_path / "s.mill", "--embed", server.spec("shm=off"), *args).json
+    assert (line["skipped"], line["ok"]) == (8, GOOD - 8)
+
+
+def test_a_signal_while_milvus_is_away(album, tmp_path):
+    """The same of the store: only what it has taken is acknowledged, and in the end each is there once."""
+    with servers.milvus_lite() as server:
+        args = ["--into", server.uri.replace("http", "milvus"), "--collection", "c", "--ledger", tmp_path / "l", "--batch", "4",
+                "--batch-wait-ms", "50", "--json"]
+        running = Running(album, "ingest", "-", "--progress", "always", *args)
+        names = names_of(album)
+        running.give("\n".join(names[:8]) + "\n")
+        running.wait_for_progress(8)
+        server.kill9()
+        running.give("\n".join(names[8:]) + "\n")
+        running.wait_for(lambda text: b"waiting:" in text, "pause")
+        line = stopped(running)
+        assert line["items"] == line["ok"] == 8
+        server.restart()
+        line = run(album, "ingest", *names, *args).json
+        assert (line["skipped"], line["ok"]) == (8, GOOD - 8)
+        assert run(album, "collection", "stats", args[1], "c", "--json").json["num_entities"] == GOOD

@@ -2,6 +2,7 @@
 """millrace with a real Triton: each way in gives the same vectors, what does not fit is said, and a server that is
 killed in the middle costs nothing."""
 import json
+import signal
 import subprocess
 import time
 import urllib.request
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command import BIN, TIMEOUT, environment, picture, run
+from command import BIN, TIMEOUT, Running, environment, picture, run
 from servers import Model, triton
 from servers.triton_model import block_means
 
@@ -152,6 +153,25 @@ def test_a_server_that_is_killed_in_the_middle(album, tmp_path, way):
             found = json.loads(run(tmp_path, "search", "s.mill", "--vector", "q.npy", "-k", "1", "--json").stdout)
             assert found["results"][0]["id"] == lines[i].strip() and found["results"][0]["score"] > 0.999999
     assert "trying again" in told
+
+
+@pytest.mark.parametrize("way", ["http shm", "grpc"])
+def test_a_signal_while_the_server_is_away(album, tmp_path, way):
+    """Who waits for it, up to ten minutes, stops at once, and what was stored stays."""
+    with triton(SLOW) as server:
+        running = Running(album, "ingest", "-", "--into", tmp_path / "s.mill", "--batch", "2", "--batch-wait-ms", "50", "--plan", PLAN,
+                          "--embed", spec(server, way, "slow", "&wait=10m&retries=99"), "--progress", "always", "--json")
+        running.give("".join(f"photos/{i:02}.jpg\n" for i in range(4)))
+        running.wait_for_progress(4)
+        server.kill9()
+        running.give("".join(f"photos/{i:02}.jpg\n" for i in range(4, COUNT)))
+        running.wait_for(lambda text: b"trying again" in text, "pause")
+        running.signal(signal.SIGINT)
+        since = time.monotonic()
+        done = json.loads(running.finish(130)[-1])
+        assert time.monotonic() - since < 30
+    assert (done["items"], done["ok"]) == (4, 4)
+    assert len(run(tmp_path, "report", "s.mill", "--json").lines) == 4
 
 
 @pytest.mark.parametrize("way", ["http shm", "grpc shm"])

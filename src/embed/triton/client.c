@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/text.h"
@@ -30,7 +29,7 @@ static uint64_t random_u64(void)
 /* -- connections ------------------------------------------------------------------------------ */
 
 mr_status mr__triton_client_open(mr__triton_client *c, const mr__triton_options *options,
-                                 const mr_logger *logger, mr_error *err)
+                                 const mr__embed_context *context, mr_error *err)
 {
     const mr__module *module;
     mr_status status;
@@ -38,8 +37,9 @@ mr_status mr__triton_client_open(mr__triton_client *c, const mr__triton_options 
     memset(c, 0, sizeof *c);
     c->options = options;
     c->max_open = 1;
-    if (logger)
-        c->logger = *logger;
+    c->stop = context->stop;
+    if (context->logger)
+        c->logger = *context->logger;
     (void)pthread_mutex_init(&c->lock, NULL);
     (void)pthread_mutex_init(&c->region_lock, NULL);
     (void)pthread_cond_init(&c->given, NULL);
@@ -75,6 +75,8 @@ static mr_status get(mr__triton_client *c, mr__triton_session **out, mr_error *e
     pthread_mutex_unlock(&c->lock);
     if (is_new)
         status = c->transport->open(c->options, out, err);
+    if (is_new && status == MR_OK)
+        (*out)->stop = c->stop;
     if (status != MR_OK) {
         pthread_mutex_lock(&c->lock);
         c->n_open--;
@@ -100,13 +102,6 @@ typedef struct patience {
     uint32_t attempts, failed;
     bool meets; /* who is not there at the beginning is not waited for */
 } patience;
-
-static void pause_ms(uint32_t ms)
-{
-    struct timespec left = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
-
-    (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &left, NULL);
-}
 
 /* `base`, doubled each time up to the cap; between one half and all of it is taken. */
 static uint32_t delay_ms(uint32_t base, uint32_t attempt)
@@ -156,7 +151,7 @@ static bool again(const mr__triton_client *c, mr__triton_fault fault, patience *
     uint32_t ms;
 
     hide_secrets(o, err);
-    if (fault == MR__TRITON_FINAL || fault == MR__TRITON_REFUSED)
+    if (fault == MR__TRITON_FINAL || fault == MR__TRITON_REFUSED || mr__stop_raised(c->stop))
         return false;
     p->attempts++;
     if (is_waited_for(fault, p)) {
@@ -174,8 +169,7 @@ static bool again(const mr__triton_client *c, mr__triton_fault fault, patience *
     if (p->attempts == 1 || fault != MR__TRITON_BUSY)
         mr__log(&c->logger, p->attempts == 1 ? MR_LOG_WARN : MR_LOG_DEBUG, "embed",
                 "triton: %s; trying again", err->message);
-    pause_ms(ms);
-    return true;
+    return mr__stop_pause(c->stop, ms);
 }
 
 /* Says the next step to a message of a server that is not there. */
@@ -183,6 +177,10 @@ static mr_status fail(const mr__triton_client *c, mr__triton_fault fault, mr_err
 {
     char address[MR__TRITON_NAME_SIZE + 16], before[sizeof err->message];
 
+    if (fault != MR__TRITON_FINAL && fault != MR__TRITON_REFUSED && mr__stop_raised(c->stop)) {
+        (void)mr__text_copy(before, sizeof before, err ? err->message : "");
+        return mr__error_set(err, MR_E_INTERRUPTED, "interrupted while waiting: %s", before);
+    }
     if (err && (fault == MR__TRITON_DOWN || fault == MR__TRITON_LOST)) {
         (void)mr__text_copy(before, sizeof before, err->message);
         return mr__error_set(err, MR_E_ENV, "%s; is the server running? see: millrace health",
@@ -451,7 +449,7 @@ static void unregister(mr__triton_client *c)
         fault = c->transport->drop_region(session, until, c->region, &err);
         if (fault != MR__TRITON_FAILED)
             break;
-        pause_ms(delay_ms(BUSY_BASE_MS, 0));
+        (void)mr__stop_pause(NULL, delay_ms(BUSY_BASE_MS, 0));
     } while (mr__clock_ns() < until);
     put(c, session);
     if (careful)

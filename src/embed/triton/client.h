@@ -19,6 +19,7 @@
 #include <stdatomic.h>
 
 #include "base/log.h"
+#include "embed/embed.h"
 #include "embed/triton/transport.h"
 
 enum { MR__TRITON_SESSIONS = 16 };
@@ -27,6 +28,7 @@ typedef struct mr__triton_client {
     const mr__triton_options *options;
     const mr__triton_transport *transport;
     mr_logger logger;
+    const mr__stop *stop; /* raised: nobody is waited for any more; NULL: never */
     mr__triton_server server;
 
     pthread_mutex_t lock; /* of the sessions */
@@ -45,9 +47,9 @@ typedef struct mr__triton_client {
     atomic_ullong copied; /* bytes of tensors that went over the connection */
 } mr__triton_client;
 
-/* `options` outlive the client; `logger` may be NULL. Never fails to be closable. */
+/* `options` and what of `context` is kept outlive the client. Never fails to be closable. */
 mr_status mr__triton_client_open(mr__triton_client *client, const mr__triton_options *options,
-                                 const mr_logger *logger, mr_error *err);
+                                 const mr__embed_context *context, mr_error *err);
 void mr__triton_client_close(mr__triton_client *client);
 
 /* As many requests at once from here on; one until it is called. */

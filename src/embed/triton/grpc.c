@@ -158,7 +158,8 @@ static mr__triton_fault ask(grpc *self, const request *r, mr__rpc_answer *answer
                          .timeout_ms = ms < 1           ? 1
                                        : ms > INT32_MAX ? INT32_MAX
                                                         : (uint32_t)ms,
-                         .wait = self->away};
+                         .wait = self->away,
+                         .stop = self->base.stop};
     mr__triton_fault fault;
     mr_error own = {0};
     char *hint;

@@ -7,6 +7,7 @@
 #ifndef MR_EMBED_TRITON_TRANSPORT_H
 #define MR_EMBED_TRITON_TRANSPORT_H
 
+#include "base/stop.h"
 #include "embed/triton/model.h"
 
 typedef enum mr__triton_fault {
@@ -80,6 +81,7 @@ typedef struct mr__triton_transport {
 struct mr__triton_session {
     const mr__triton_transport *transport;
     const mr__triton_options *options;
+    const mr__stop *stop; /* the client's; raised: who waits for a connection gives up */
 };
 
 extern const mr__triton_transport mr__triton_http;

@@ -49,6 +49,7 @@ static size_t on_send(char *to, size_t size, size_t n, void *cookie)
     mr__wire *self = cookie;
     size_t room = size * n, first = self->part[0].n, done = 0;
 
+    self->connecting = false;
     while (done < room && self->sent < first + self->part[1].n) {
         size_t which = self->sent < first ? 0 : 1;
         size_t from = self->sent - (which ? first : 0), left = self->part[which].n - from;
@@ -70,6 +71,31 @@ static int on_rewind(void *cookie, curl_off_t offset, int origin)
         return CURL_SEEKFUNC_CANTSEEK;
     self->sent = 0;
     return CURL_SEEKFUNC_OK;
+}
+
+/* A new connection: nothing has been sent over it yet. */
+static int on_socket(void *cookie, curl_socket_t socket, curlsocktype purpose)
+{
+    mr__wire *self = cookie;
+
+    (void)socket;
+    (void)purpose;
+    self->connecting = true;
+    return CURL_SOCKOPT_OK;
+}
+
+/* Called about once a second, and whenever something moves: who is told to stop waits for no
+ * connection. What has been sent is waited for. */
+static int on_progress(void *cookie, curl_off_t to_get, curl_off_t got, curl_off_t to_send,
+                       curl_off_t sent)
+{
+    const mr__wire *self = cookie;
+
+    (void)to_get;
+    (void)got;
+    (void)to_send;
+    (void)sent;
+    return mr__stop_raised(self->base.stop) && self->connecting;
 }
 
 /* What holds for every request of the session. */
@@ -99,6 +125,11 @@ static bool set_up(mr__wire *self)
     SET(READDATA, self);
     SET(SEEKFUNCTION, on_rewind);
     SET(SEEKDATA, self);
+    SET(SOCKOPTFUNCTION, on_socket);
+    SET(SOCKOPTDATA, self);
+    SET(NOPROGRESS, 0L);
+    SET(XFERINFOFUNCTION, on_progress);
+    SET(XFERINFODATA, self);
     if (o->ca[0])
         SET(CAINFO, o->ca);
     if (o->cert[0]) {
@@ -116,6 +147,7 @@ static mr__triton_fault fault_of_curl(const mr__wire *self, CURLcode code)
     switch (code) {
     case CURLE_COULDNT_CONNECT:
     case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_ABORTED_BY_CALLBACK:
         return MR__TRITON_DOWN;
     case CURLE_OPERATION_TIMEDOUT:
         (void)self->curl.easy_getinfo(self->easy, CURLINFO_PRETRANSFER_TIME, &begun);
@@ -234,6 +266,7 @@ static bool prepare(mr__wire *self, const mr__wire_request *r, struct curl_slist
 
     self->reason[0] = '\0';
     self->too_long = false;
+    self->connecting = false;
     self->json_bytes = MR__WIRE_NO_LENGTH;
     self->sent = 0;
     self->part[0].data = r->json;

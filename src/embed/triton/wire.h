@@ -26,6 +26,7 @@ typedef struct mr__wire {
     char reason[CURL_ERROR_SIZE];
     mr__buf body;    /* of the answer */
     bool too_long;   /* it was more than allowed */
+    bool connecting; /* over a connection that is being made nothing was sent yet */
     long json_bytes; /* Inference-Header-Content-Length; MR__WIRE_NO_LENGTH: there was none */
     /* what is sent: two parts, one after the other */
     struct {

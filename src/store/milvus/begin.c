@@ -286,6 +286,7 @@ mr_status mr__mv_begin(mr_store *store, const mr__collection_spec *given, mr_err
     bool fresh = false;
     mr_status status;
 
+    self->client.stop = store->stop;
     if (self->read_only)
         return mr__error_set(err, MR_E_INVALID, "%s was opened for reading only", self->spec);
     if (spec.dim < 1 || spec.dim > MAX_DIM || spec.row.dtype != MR_DTYPE_F32)

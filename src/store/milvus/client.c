@@ -96,7 +96,8 @@ static mr_status call_once(mr__mv_client *client, const mr__mv_request *request,
                          .n_parts = request->n_parts,
                          .headers = headers,
                          .timeout_ms =
-                             request->timeout_ms ? request->timeout_ms : client->timeout_ms};
+                             request->timeout_ms ? request->timeout_ms : client->timeout_ms,
+                         .stop = client->stop};
     mr__rpc_answer answer;
     mr_status status;
 
@@ -175,6 +176,18 @@ static mr_status pack(const ProtobufCMessage *message, mr__rpc_part *part, mr_er
     return MR_OK;
 }
 
+/* Of the server, not of the request. */
+static bool is_trouble(mr__mv_verdict verdict)
+{
+    return verdict == MR__MV_AGAIN || verdict == MR__MV_PRESSURE || verdict == MR__MV_LOST ||
+           verdict == MR__MV_UNSURE;
+}
+
+static mr_status interrupted(const mr_error *failure, mr_error *err)
+{
+    return mr__error_set(err, MR_E_INTERRUPTED, "interrupted while waiting: %s", failure->message);
+}
+
 mr_status mr__mv_call(mr__mv_client *client, const mr__mv_request *given,
                       const ProtobufCMessageDescriptor *type, mr__mv_reply *out, mr_error *err)
 {
@@ -184,6 +197,7 @@ mr_status mr__mv_call(mr__mv_client *client, const mr__mv_request *given,
     mr__rpc_part packed = {0};
     mr_error failure = {0};
     mr_status status = MR_OK;
+    bool again;
 
     *out = (mr__mv_reply){.verdict = MR__MV_REFUSED};
     if (request.message) {
@@ -197,14 +211,18 @@ mr_status mr__mv_call(mr__mv_client *client, const mr__mv_request *given,
             break;
         if (out->verdict == MR__MV_LOST)
             atomic_store(&client->troubled_ns, mr__clock_ns());
-        if (!worth_it(client, &request, out, (mr__clock_ns() - begun) / 1000000)) {
-            if (err)
-                *err = failure;
-            break;
+        again = worth_it(client, &request, out, (mr__clock_ns() - begun) / 1000000);
+        if (!again && err)
+            *err = failure;
+        if (again) {
+            out->repeated |= out->verdict == MR__MV_LOST || out->verdict == MR__MV_UNSURE;
+            tell(client, &failure);
+            again = mr__stop_pause(client->stop, next_pause(&pause, out->verdict));
         }
-        out->repeated |= out->verdict == MR__MV_LOST || out->verdict == MR__MV_UNSURE;
-        tell(client, &failure);
-        mr__mv_pause(next_pause(&pause, out->verdict));
+        if (!again && mr__stop_raised(client->stop) && is_trouble(out->verdict))
+            status = interrupted(&failure, err);
+        if (!again)
+            break;
         status = MR_OK;
     }
     free((void *)(uintptr_t)packed.data);

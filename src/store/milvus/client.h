@@ -20,6 +20,7 @@ typedef struct mr__mv_client {
     uint32_t timeout_ms, retry_ms;
     mr__rpc *rpc;
     mr_logger logger;
+    const mr__stop *stop;      /* of the run that began; NULL: none */
     atomic_ullong troubled_ns; /* when the server was last seen to be away */
     atomic_ullong told_ns;     /* when the user was last told to wait */
 } mr__mv_client;
@@ -84,7 +85,7 @@ mr_status mr__mv_tell(mr__mv_client *client, const mr__mv_request *request, mr_e
 /* The `db_name` of requests: NULL for the default one. */
 char *mr__mv_database(mr__mv_client *client);
 
-/* Waits; for polling and for pauses between attempts. */
+/* Waits, for polling. */
 void mr__mv_pause(uint32_t ms);
 
 #endif

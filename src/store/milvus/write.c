@@ -56,9 +56,8 @@ static mr_status insert_rows(mr__mv *self, const mr__mv_message *message,
         if (status == MR_OK)
             status = send_rows(self, message, reply, err);
         if (status == MR_OK || (reply->verdict != MR__MV_LOST && reply->verdict != MR__MV_UNSURE) ||
-            mr__clock_ns() > until)
+            mr__clock_ns() > until || !mr__stop_pause(self->client.stop, AGAIN_MS))
             return status;
-        mr__mv_pause(AGAIN_MS);
         status = MR_OK;
     }
 }
