@@ -14,16 +14,28 @@ static bool print_preset(const struct cli_args *args, const mr_preset *preset, c
     mr_row_shape shape = mr_plan_row_shape(plan);
 
     if (cli_given(args, OPT_JSON))
-        return cli_out_json(json_pack("{s:s,s:b,s:s,s:[i,i],s:s}", "name", preset->name, "exact",
-                                      preset->exact, "reference", preset->reference, "size",
-                                      (int)shape.width, (int)shape.height, "fingerprint",
-                                      mr_plan_fingerprint(plan)),
+        return cli_out_json(json_pack("{s:s,s:b,s:s,s:[i,i],s:s,s:b}", "name", preset->name,
+                                      "exact", preset->exact, "reference", preset->reference,
+                                      "size", (int)shape.width, (int)shape.height, "fingerprint",
+                                      mr_plan_fingerprint(plan), "verified", preset->verified),
                             9);
-    printf("%-52s %5ux%-5u ", preset->name, shape.width, shape.height);
+    printf("%-56s %5ux%-5u ", preset->name, shape.width, shape.height);
+    printf("%s  %s  %s", preset->exact ? "exact" : "     ",
+           preset->verified ? "verified" : "        ", preset->reference);
     if (preset->exact)
-        printf("exact  %s\n", preset->reference);
+        printf("\n");
     else
-        printf("       %s, within %g of 255\n", preset->reference, preset->max_error);
+        printf(", within %g of 255\n", preset->max_error);
+    return cli_out_open();
+}
+
+static bool print_unsupported(const struct cli_args *args, const mr_preset *preset)
+{
+    if (cli_given(args, OPT_JSON))
+        return cli_out_json(json_pack("{s:s,s:s,s:s}", "name", preset->name, "reference",
+                                      preset->reference, "unsupported", preset->unsupported),
+                            9);
+    printf("%-56s unsupported: %s\n", preset->name, preset->unsupported);
     return cli_out_open();
 }
 
@@ -37,6 +49,10 @@ static mr_status list_presets(const struct cli_args *args, mr_error *err)
     for (i = 0; status == MR_OK && open && mr_preset_at(i, &preset); i++) {
         mr_plan *plan = NULL;
 
+        if (preset.unsupported) {
+            open = print_unsupported(args, &preset);
+            continue;
+        }
         status = mr_plan_open(preset.name, &plan, err);
         if (status == MR_OK)
             open = print_preset(args, &preset, plan);

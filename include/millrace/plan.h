@@ -37,11 +37,14 @@ typedef struct mr_row_shape {
 
 /** One preset of the table. Strings live as long as the library. */
 typedef struct mr_preset {
-    const char *name;      /**< "openai/clip-vit-base-patch32@openclip" */
-    const char *reference; /**< library whose bytes it equals: "Pillow 13.0" */
-    const char *summary;   /**< one line for people */
-    bool exact;            /**< byte-exact against `reference` */
-    double max_error;      /**< largest difference from it, in levels of 0..255; 0 if exact */
+    const char *name;        /**< "openai/clip-vit-base-patch32@openclip" */
+    const char *reference;   /**< library whose bytes it equals: "Pillow 13.0" */
+    const char *summary;     /**< one line for people */
+    bool exact;              /**< byte-exact against `reference` */
+    double max_error;        /**< largest difference from it, in levels of 0..255; 0 if exact */
+    bool verified;           /**< compared with the library's own processor, made from the model's
+                                own configuration */
+    const char *unsupported; /**< NULL, or why mr_plan_open refuses it: MR_E_UNSUPPORTED */
 } mr_preset;
 
 /**

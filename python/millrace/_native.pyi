@@ -106,6 +106,8 @@ class Preset(tuple[Any, ...]):
     summary: str
     exact: bool
     max_error: float
+    verified: bool
+    unsupported: str | None
 
 @final
 class Collection(tuple[Any, ...]):

@@ -74,6 +74,8 @@ static const mrpy_field preset_fields[] = {
     FIELD(mr_preset, summary, MRPY_TEXT, "one line for people"),
     FIELD(mr_preset, exact, MRPY_BOOL, "byte-exact against the reference"),
     FIELD(mr_preset, max_error, MRPY_DOUBLE, "largest difference from it, levels of 0..255"),
+    FIELD(mr_preset, verified, MRPY_BOOL, "compared with the library's own processor"),
+    FIELD(mr_preset, unsupported, MRPY_TEXT, "None, or why it cannot be opened"),
     {0},
 };
 

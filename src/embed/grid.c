@@ -77,6 +77,9 @@ static void undo(mr__grid *self, const mr__plan_spec *spec, size_t c)
     if (spec->norm == MR__NORM_TORCHVISION) {
         scale = (double)spec->std[c] * 255.0;
         shift = (double)spec->mean[c] * 255.0;
+    } else if (spec->norm == MR__NORM_HF_TWICE && spec->rescale != 0.0) {
+        scale = (double)spec->std[c] * (double)spec->std[c] / spec->rescale;
+        shift = (double)spec->mean[c] / spec->rescale;
     } else if (spec->norm != MR__NORM_NONE && spec->rescale != 0.0) {
         scale = (double)spec->std[c] / spec->rescale;
         shift = (double)spec->mean[c] / spec->rescale;

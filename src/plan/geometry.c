@@ -8,8 +8,8 @@
  * Masked stretch (the original pipeline): the picture is squashed, and of that only the centred
  * rectangle of max(1, trunc(side * s)) survives, s = min(W / width, H / height), all in float32.
  * Centre crop, d = size - crop >= 0: half-even(d / 2) (torchvision, timm) or floor(d / 2) (Hugging
- * Face). Smaller than the crop: padded before at floor(missing / 2) (torchvision) or
- * ceil(missing / 2) (Hugging Face).
+ * Face). Smaller than the crop: padded before at floor(missing / 2) (torchvision, and Hugging
+ * Face's backend of that name) or ceil(missing / 2) (Hugging Face's PIL backend).
  */
 #include "plan/plan.h"
 

@@ -46,6 +46,7 @@ char *mr__plan_json_make(const mr_plan *plan)
     rc |= json_object_set_new(object, "fingerprint", json_string(plan->fingerprint));
     rc |= json_object_set_new(object, "size", json_pack("[i,i]", s->out_width, s->out_height));
     rc |= json_object_set_new(object, "exact", json_boolean(mr__spec_max_error(s) == 0.0));
+    rc |= json_object_set_new(object, "verified", json_boolean(plan->verified));
     rc |= json_object_set_new(object, "max_error", json_real(mr__spec_max_error(s)));
     rc |= add_choices(object, s);
     rc |= json_object_set_new(object, "resize_size",

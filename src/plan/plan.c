@@ -28,8 +28,8 @@ static void print_fingerprint(mr_plan *plan)
 }
 
 /* A plan from a resolved spec. */
-static mr_status plan_make(const mr__plan_spec *spec, const char *name, mr_plan **out,
-                           mr_error *err)
+static mr_status plan_make(const mr__plan_spec *spec, const char *name, bool verified,
+                           mr_plan **out, mr_error *err)
 {
     mr_plan *plan = calloc(1, sizeof *plan);
     mr_status status;
@@ -37,6 +37,7 @@ static mr_status plan_make(const mr__plan_spec *spec, const char *name, mr_plan 
     if (plan == NULL)
         return mr__error_no_memory(err, "a plan");
     plan->spec = *spec;
+    plan->verified = verified;
     (void)mr__text_copy(plan->name, sizeof plan->name, name);
     status = mr__spec_print(&plan->spec, plan->text, sizeof plan->text, err);
     if (status == MR_OK) {
@@ -132,26 +133,44 @@ static mr_status apply(const mr__preset_entry *entry, const char *text, mr__plan
  * edits. */
 static const char *nearest_preset(const char *name)
 {
-    const mr__preset_entry *entry;
+    mr__preset_entry entry;
     const char *best = "";
     size_t best_distance = SIZE_MAX;
 
-    for (size_t i = 0; (entry = mr__preset_entry_at(i)) != NULL; i++) {
-        size_t distance = mr__text_distance(name, entry->info.name);
+    for (size_t i = 0; mr__preset_entry_at(i, &entry); i++) {
+        size_t distance = mr__text_distance(name, entry.info.name);
 
-        if (strlen(name) >= 3 && strstr(entry->info.name, name) != NULL)
-            return entry->info.name;
+        if (strlen(name) >= 3 && strstr(entry.info.name, name) != NULL)
+            return entry.info.name;
         if (distance < best_distance) {
             best_distance = distance;
-            best = entry->info.name;
+            best = entry.info.name;
         }
     }
     return best;
 }
 
+static mr_status open_preset(const mr__preset_entry *entry, const char *name, mr_plan **out,
+                             mr_error *err)
+{
+    const char *behind = name + strlen(entry->info.name);
+    mr__plan_spec spec = entry->spec;
+    mr_status status;
+
+    if (entry->info.unsupported != NULL)
+        return mr__error_set(err, MR_E_UNSUPPORTED, "plan %s: %s", entry->info.name,
+                             entry->info.unsupported);
+    status = apply(entry, behind, &spec, err);
+    if (status != MR_OK && strchr(name, '?') != NULL)
+        mr__error_wrap(err, "plan %.128s", name);
+    return status == MR_OK
+               ? plan_make(&spec, name, entry->info.verified && *behind == '\0', out, err)
+               : status;
+}
+
 mr_status mr_plan_open(const char *name, mr_plan **out, mr_error *err)
 {
-    const mr__preset_entry *entry;
+    mr__preset_entry entry;
     size_t n;
 
     *out = NULL;
@@ -160,19 +179,9 @@ mr_status mr_plan_open(const char *name, mr_plan **out, mr_error *err)
     if (strncmp(name, "millrace-plan ", 14) == 0)
         return mr_plan_parse(name, out, err);
     n = strcspn(name, ":?");
-    for (size_t i = 0; (entry = mr__preset_entry_at(i)) != NULL; i++) {
-        mr__plan_spec spec = entry->spec;
-        mr_status status;
-
-        if (strlen(entry->info.name) != n || strncmp(entry->info.name, name, n) != 0)
-            continue;
-        status = apply(entry, name + n, &spec, err);
-        if (status != MR_OK && strchr(name, '?') != NULL)
-            mr__error_wrap(err, "plan %.128s", name);
-        if (status != MR_OK)
-            return status;
-        return plan_make(&spec, name, out, err);
-    }
+    for (size_t i = 0; mr__preset_entry_at(i, &entry); i++)
+        if (strlen(entry.info.name) == n && strncmp(entry.info.name, name, n) == 0)
+            return open_preset(&entry, name, out, err);
     return mr__error_set(err, MR_E_NOT_FOUND, "no preset named %.128s: did you mean %s?", name,
                          nearest_preset(name));
 }
@@ -186,12 +195,12 @@ mr_status mr_plan_parse(const char *text, mr_plan **out, mr_error *err)
     if (text == NULL)
         return mr__error_set(err, MR_E_INVALID, "a plan needs a text");
     status = mr__spec_parse(text, &spec, err);
-    return status == MR_OK ? plan_make(&spec, "custom", out, err) : status;
+    return status == MR_OK ? plan_make(&spec, "custom", false, out, err) : status;
 }
 
 mr_status mr__plan_copy(const mr_plan *plan, mr_plan **out, mr_error *err)
 {
-    return plan_make(&plan->spec, plan->name, out, err);
+    return plan_make(&plan->spec, plan->name, plan->verified, out, err);
 }
 
 void mr_plan_close(mr_plan **plan)

@@ -13,6 +13,7 @@ struct mr_plan {
     char text[MR__PLAN_TEXT_MAX];
     char fingerprint[4 + 64 + 1]; /* "mr1:" and the digest in hex */
     char *json;
+    bool verified; /* a preset as it is, and that one verified */
 };
 
 /* Largest side of a resize target, a crop or an output. */
@@ -31,8 +32,11 @@ typedef struct mr__preset_entry {
     mr__plan_spec spec; /* out_width and out_height are left to mr__spec_resolve */
 } mr__preset_entry;
 
-/* Entry `index` of the table, NULL past the end. */
-const mr__preset_entry *mr__preset_entry_at(size_t index);
+/* Entry `index` of the tables; false past the end. */
+bool mr__preset_entry_at(size_t index, mr__preset_entry *out);
+
+/* Entry `index` of those that are models of a library. */
+bool mr__preset_model_at(size_t index, mr__preset_entry *out);
 
 /*
  * Checks the values against each other, sets those that mean nothing here to their neutral value,

@@ -49,16 +49,19 @@ typedef enum mr__resize_rule {
 typedef enum mr__crop_rule {
     MR__CROP_NONE = 0,
     MR__CROP_CENTRE_HALF_EVEN, /* torchvision, OpenCLIP, timm */
-    MR__CROP_CENTRE_FLOOR      /* Hugging Face PIL processors */
+    MR__CROP_CENTRE_FLOOR,     /* Hugging Face PIL processors */
+    MR__CROP_CENTRE_TRUNC      /* Hugging Face's torchvision backend: pads as torchvision */
 } mr__crop_rule;
 
 /* The order of float operations that turns 0..255 into the output (preprocess.md 1.8). */
 typedef enum mr__norm_rule {
-    MR__NORM_NONE = 0,     /* the value itself */
-    MR__NORM_TORCHVISION,  /* ((float)x / 255 - mean) / std */
-    MR__NORM_HF,           /* ((float)((double)x * factor) - mean) / std */
-    MR__NORM_HF_FUSED,     /* (x - mean * (1 / factor)) / (std * (1 / factor)), all float32 */
-    MR__NORM_RESCALE_FIRST /* x * (float)factor before the resize, (v - mean) / std after it */
+    MR__NORM_NONE = 0,      /* the value itself */
+    MR__NORM_TORCHVISION,   /* ((float)x / 255 - mean) / std */
+    MR__NORM_HF,            /* ((float)((double)x * factor) - mean) / std */
+    MR__NORM_HF_FUSED,      /* (x - mean * (1 / factor)) / (std * (1 / factor)), all float32 */
+    MR__NORM_RESCALE_FIRST, /* x * (float)factor before the resize, (v - mean) / std after it */
+    MR__NORM_HF_FLOAT,      /* (x * (float)factor - mean) / std, all float32 */
+    MR__NORM_HF_TWICE       /* MR__NORM_HF, and divided by std once more */
 } mr__norm_rule;
 
 typedef struct mr__plan_spec {

@@ -38,8 +38,9 @@ NAMES(resize_names) = {"none", "shortest", "squash", "letterbox", "masked-stretc
 NAMES(engine_names) = {"pillow", "float", "torch-uint8", "torch-float", NULL};
 NAMES(filter_names) = {"nearest", "box", "bilinear", "hamming", "bicubic", "lanczos", NULL};
 NAMES(order_names) = {"horizontal-first", "pillow-13", "pillow-12.2", NULL};
-NAMES(crop_names) = {"none", "centre-half-even", "centre-floor", NULL};
-NAMES(norm_names) = {"none", "torchvision", "hf", "hf-fused", "rescale-first", NULL};
+NAMES(crop_names) = {"none", "centre-half-even", "centre-floor", "centre-trunc", NULL};
+NAMES(norm_names) = {"none",          "torchvision", "hf",       "hf-fused",
+                     "rescale-first", "hf-float",    "hf-twice", NULL};
 NAMES(dtype_names) = {"f32", "u8", "f16", "bf16", NULL};
 NAMES(layout_names) = {"nchw", "nhwc", NULL};
 

@@ -19,6 +19,11 @@ static inline float normalised(const mr__plan_spec *spec, mr__norm_rule norm, in
 
         return (value - spec->mean[c] * times) / (spec->std[c] * times);
     }
+    case MR__NORM_HF_FLOAT:
+        return (value * (float)spec->rescale - spec->mean[c]) / spec->std[c];
+    case MR__NORM_HF_TWICE:
+        return ((float)((double)value * spec->rescale) - spec->mean[c]) / spec->std[c] /
+               spec->std[c];
     case MR__NORM_RESCALE_FIRST:
         return (value - spec->mean[c]) / spec->std[c];
     case MR__NORM_NONE:
