@@ -14,7 +14,10 @@ int cli_ingest_from(const struct cli_args *args, mr_source *source)
         .store = cli_text(args, OPT_INTO), .embed = cli_text(args, OPT_EMBEDDER), .source = source};
 
     if (!run.store)
-        return cli_usage(args->verb, "--into is missing: where the embeddings go");
+        return cli_usage(
+            args->verb,
+            "--into is missing: where the embeddings go (or set MILLRACE_STORE, or store.location "
+            "in a configuration file)");
     run.store_name = run.store;
     return cli_run(args, &run);
 }

@@ -13,8 +13,9 @@
 #include "text.h"
 
 #define SOURCE_TEXT                                                                                \
-    "SOURCE is a file, a directory (recursive; image extensions), @list.txt or - for stdin (one\n" \
-    "name a line). It is read as a stream: a pipe that stays open is fine.\n"
+    "SOURCE is a file, a directory (recursive; image extensions), a URL (http, https), "           \
+    "@list.txt\n"                                                                                  \
+    "or - for stdin (one name a line). It is read as a stream: a pipe that stays open is fine.\n"
 
 const struct cli_verb cli_verbs[] = {
     {"ingest", VERB_INGEST, "SOURCE... --into STORE [OPTION]...",
@@ -25,6 +26,7 @@ const struct cli_verb cli_verbs[] = {
      "reason and never stop the run.\n\n" SOURCE_TEXT,
      "  millrace ingest photos --into photos.mill\n"
      "  millrace ingest @list.txt --into photos.mill --error-budget 5%\n"
+     "  millrace ingest photos --into milvus://localhost:19530 --collection photos\n"
      "  find . -name '*.jpg' -print0 | millrace ingest - -0 --into photos.mill --json\n",
      cli_ingest},
     {"insert", VERB_INGEST | VERB_INSERT,
@@ -107,7 +109,8 @@ const struct cli_verb cli_verbs[] = {
      "original/masked-stretch.\n",
      "  millrace health photos.mill\n"
      "  millrace health --config millrace.yaml --json\n"
-     "  millrace health --embed triton:http://localhost:8000/clip --plan letterbox\n",
+     "  millrace health --embed triton:http://localhost:8000/clip \\\n"
+     "    --plan openai/clip-vit-base-patch32@openclip\n",
      cli_health},
     {"bench", VERB_BENCH, "[SOURCE]... [OPTION]...", "measures the stages on this machine",
      "Measures with the given pictures: the time from process start to the first batch, each "

@@ -21,7 +21,8 @@
 
 const struct cli_option cli_options[OPT_COUNT] = {
     [OPT_INTO] = {"into", 0, KIND_TEXT, GROUP_MAIN, VERB_INGEST, "STORE", NULL, 0, 0,
-                  "where the embeddings go: photos.mill (one file), npy:PATH, null: (default: "
+                  "where the embeddings go: photos.mill (one file), milvus://HOST:PORT[/DATABASE], "
+                  "npy:PATH, null: (default: "
                   "$MILLRACE_STORE, else the configured store)"},
     [OPT_OUT] = {"out", 0, KIND_TEXT, GROUP_MAIN, VERB_EMBED | VERB_PREPROCESS, "FILE", NULL, 0, 0,
                  "file to write: NAME.npy (and NAME.npy.ids.jsonl beside it), or null: to measure"},
@@ -30,7 +31,8 @@ const struct cli_option cli_options[OPT_COUNT] = {
                   "what the embedder needs)"},
     [OPT_EMBEDDER] = {"embed", 0, KIND_TEXT, GROUP_MAIN,
                       VERB_INGEST | VERB_EMBED | VERB_BENCH | VERB_HEALTH, "SPEC", NULL, 0, 0,
-                      "embedder: builtin, onnx:MODEL[?OPTIONS], triton:http://HOST:PORT/MODEL, "
+                      "embedder: builtin, onnx:MODEL[?OPTIONS], "
+                      "triton:http://HOST:PORT/MODEL (or grpc://), "
                       "fake:DIM (default: what the store remembers, else builtin)"},
     [OPT_ONNXRUNTIME] = {"onnxruntime", 0, KIND_TEXT, GROUP_MAIN,
                          VERB_INGEST | VERB_EMBED | VERB_SEARCH | VERB_BENCH | VERB_DOCTOR |
