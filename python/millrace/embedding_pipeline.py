@@ -32,6 +32,8 @@ from .service_config import PreprocessConfig, ServiceConfig
 if TYPE_CHECKING:
     import numpy as np
 
+_ITEM_TIMEOUT_MS = 120000  # of a picture in a class of the user's: as long as the original waits for one
+
 
 class ImageEmbeddingPipeline:
     """Embeds pictures with a model server and keeps them in a vector database.
@@ -242,6 +244,7 @@ class ImageEmbeddingPipeline:
             options["error_budget"] = _first(said(self.config, "limits.error_budget"), "none")
         if not is_planned(self.preprocessor):
             options["preprocess"] = self.preprocessor
+            options.setdefault("item_timeout_ms", _ITEM_TIMEOUT_MS)
         if self._plan_is_said or self.config.embed.embedder is None:
             options["plan"] = self._plan
         else:  # an embedder may have one of its own

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import TYPE_CHECKING, Any, Optional
 
 from . import _pictures
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 _SLOTS = 4
-_ITEM_TIMEOUT_MS = 10000
+_ITEM_TIMEOUT_MS = 10000  # of a picture in millrace's own workers
+_LONGEST_MS = 3600000
+_PAGE = 4096
 _MEMORY_BYTES = 512 << 20
 
 
@@ -48,7 +50,8 @@ class StreamingMultiprocessPreprocessor:
     num_workers:        processes; None: the CPUs that this process may use.
     batch_size:         pictures a batch.
     queue_maxsize:      batches in flight, at most; memory bounds them too.
-    result_timeout:     seconds without any batch after which TimeoutError is raised.
+    result_timeout:     seconds without any batch after which TimeoutError is raised; as long, at
+                        most an hour, may a class of yours take for one picture.
     preprocessor_class: JAXImagePreprocessor runs in millrace's own workers, any other class that
                         derives from BaseJAXPreprocessor in Python workers.
     preprocessor_kwargs, **kwargs: its arguments, the latter over the former.
@@ -87,9 +90,10 @@ class StreamingMultiprocessPreprocessor:
         self._preprocessor = preprocessor_class(**self.preprocessor_kwargs)
         self.allow_private = allow_private if allow_private is not None else self._preprocessor.allow_private
         self._pool: Optional[Pool] = None
-        self._pool_batch = 0
-        self._outgrown: list[Pool] = []  # by larger batches; streams may still run there
-        self._streams: set[Stream] = set()
+        self._pool_bytes = 0  # that its slots have
+        self._row_bytes = self._preprocessor.plan.row_bytes if is_planned(self._preprocessor) else 0  # 0: not known yet
+        self._outgrown: list[Pool] = []  # by larger batches; streams still run there
+        self._streams: dict[Stream, Pool] = {}
 
     @property
     def is_started(self) -> bool:
@@ -98,8 +102,11 @@ class StreamingMultiprocessPreprocessor:
 
     @property
     def workers(self) -> list[Worker]:
-        """The worker processes; [] before start() and after stop()."""
-        return [Worker(pid) for pid in self._pool.pids()] if self._pool is not None else []
+        """The worker processes; [] before start() and after stop().
+
+        More than `num_workers` only while streams of a smaller `batch_size` still run.
+        """
+        return [Worker(pid) for pool in self._pools() for pid in pool.pids()]
 
     def start(self) -> None:
         """Starts the workers; does nothing if they run."""
@@ -111,14 +118,15 @@ class StreamingMultiprocessPreprocessor:
 
         timeout: accepted; workers that do not leave by themselves are killed.
         """
-        pools = [*self._outgrown, *([self._pool] if self._pool is not None else [])]
+        pools, streams = self._pools(), list(self._streams)
         self._pool = None
         self._outgrown = []
-        for stream in list(self._streams):
-            stream.close()
         self._streams.clear()
-        for pool in pools:
-            pool.close()
+        for opened in [*streams, *pools]:
+            opened.close()
+
+    def _pools(self) -> list[Pool]:
+        return [*self._outgrown, *([self._pool] if self._pool is not None else [])]
 
     def __enter__(self) -> "StreamingMultiprocessPreprocessor":
         self.start()
@@ -130,28 +138,30 @@ class StreamingMultiprocessPreprocessor:
     def preprocess_stream(
         self,
         inputs: Iterable[Any],
-        ids: Optional[Sequence[Any]] = None,
-        metadata: Optional[Sequence[Any]] = None,
+        ids: Optional[Iterable[Any]] = None,
+        metadata: Optional[Iterable[Any]] = None,
         batch_size: Optional[int] = None,
     ) -> Iterator[dict[str, Any]]:
         """Yields a dict for each batch, in the order of `inputs`, as soon as it is complete.
 
         inputs:        paths, URLs or arrays [H,W,C]; any iterable, read no further than needed.
-        ids, metadata: one for each input, of any kind; they come back with their pictures.
+        ids, metadata: any iterables with one for each input, of any kind; they come back with their
+                       pictures.
 
         Keys: `batch_idx`, from 0; `preprocessed`, float32 [N,...], an array of its own; `ids` and
         `metadata`, lists or None; `worker_id`; `preprocess_time`, seconds that workers spent on it.
 
         RuntimeError: not started, or a bad picture. TimeoutError: no batch in `result_timeout`.
+        ValueError: `ids` or `metadata` end before the inputs.
         """
         if self._pool is None:
             raise RuntimeError("the preprocessor is not started: call start() or use it in a with statement")
         for name, values in (("ids", ids), ("metadata", metadata)):
-            if values is not None and hasattr(inputs, "__len__") and len(values) != len(inputs):  # type: ignore[arg-type]
-                raise ValueError(f"{name}: {len(values)} for {len(inputs)} inputs")  # type: ignore[arg-type]
-        return self._batches(inputs, ids, metadata, batch_size or self.batch_size)
+            if isinstance(values, Sized) and isinstance(inputs, Sized) and len(values) != len(inputs):
+                raise ValueError(f"{name}: {len(values)} for {len(inputs)} inputs")
+        return self._batches(inputs, _Beside("ids", ids), _Beside("metadata", metadata), batch_size or self.batch_size)
 
-    def preprocess_batch_sync(self, inputs: Sequence[Any], batch_size: Optional[int] = None) -> "np.ndarray":
+    def preprocess_batch_sync(self, inputs: Iterable[Any], batch_size: Optional[int] = None) -> "np.ndarray":
         """All pictures as one array [N,...] float32; starts the workers if need be."""
         import numpy as np
 
@@ -160,11 +170,9 @@ class StreamingMultiprocessPreprocessor:
         return np.concatenate(parts) if parts else np.empty((0,), dtype=np.float32)
 
     def _batches(
-        self, inputs: Iterable[Any], ids: Optional[Sequence[Any]], metadata: Optional[Sequence[Any]], size: int
+        self, inputs: Iterable[Any], ids: "_Beside", metadata: "_Beside", size: int
     ) -> Iterator[dict[str, Any]]:
-        items = ({"id": str(n), **_pictures.input_of(image)} for n, image in enumerate(inputs))
-        stream = self._open_stream(items, size)
-        self._streams.add(stream)
+        stream = self._open_stream(_items(inputs, ids, metadata), size)
         number = 0
         try:
             while (batch := stream.next(timeout=self.result_timeout)) is not None:
@@ -176,50 +184,109 @@ class StreamingMultiprocessPreprocessor:
                     number += 1
                     yield result
         finally:
-            self._streams.discard(stream)
-            stream.close()
+            self._end(stream)
+
+    def _end(self, stream: Stream) -> None:
+        """Ends a stream, and the workers that were kept only for it."""
+        self._streams.pop(stream, None)
+        stream.close()
+        self._close_outgrown()
+
+    def _close_outgrown(self) -> None:
+        used = {id(pool) for pool in self._streams.values()}
+        for pool in [pool for pool in self._outgrown if id(pool) not in used]:
+            self._outgrown.remove(pool)
+            pool.close()
 
     def _open_stream(self, items: Iterator[dict[str, Any]], size: int) -> Stream:
-        if self._pool is None:
-            raise RuntimeError("the preprocessor was stopped")
-        if size > self._pool_batch:  # larger slots than the pool has
-            self._outgrown.append(self._pool)
-            self._pool = self._open_pool(size)
+        pool = self._pool_for(size)
         plan = self._preprocessor.plan if is_planned(self._preprocessor) else None
-        return Stream(
+        stream = Stream(
             items,
             plan,
-            pool=self._pool,
+            pool=pool,
             batch=size,
             batch_wait_ms=0,
             slots=self._slots(),
             allow_private=allows_private(self.allow_private),
         )
+        self._streams[stream] = pool
+        return stream
+
+    def _pool_for(self, size: int) -> Pool:
+        """The pool; a new one if the rows of such batches need more room than it has."""
+        if self._pool is None:
+            raise RuntimeError("the preprocessor was stopped")
+        if not self._row_bytes:  # what a class of the user's makes, its workers know
+            self._row_bytes = self._pool.row_bytes() or 0
+        if self._slots_bytes(size) > self._pool_bytes:
+            self._outgrown.append(self._pool)
+            self._pool = self._open_pool(size)
+            self._close_outgrown()
+        return self._pool
 
     def _open_pool(self, size: int) -> Pool:
-        options: dict[str, Any] = {
-            "workers": self.num_workers,
-            "item_timeout_ms": min(_ITEM_TIMEOUT_MS, max(1, int(self.result_timeout * 1000))),
-        }
-        height, width = self._preprocessor.image_size
-        slots_bytes = self._slots() * size * height * width * 3 * 4
+        options: dict[str, Any] = {"workers": self.num_workers}
+        longest = _ITEM_TIMEOUT_MS
         if not is_planned(self._preprocessor):
+            longest = _LONGEST_MS
             options.update(preprocess=self.preprocessor_class, preprocess_kwargs=self.preprocessor_kwargs)
-        self._pool_batch = size
-        return Pool(slots_bytes=slots_bytes, memory_bytes=_MEMORY_BYTES + slots_bytes, **options)
+        options["item_timeout_ms"] = min(longest, max(1, int(self.result_timeout * 1000)))
+        self._pool_bytes = self._slots_bytes(size)
+        return Pool(slots_bytes=self._pool_bytes, memory_bytes=_MEMORY_BYTES + self._pool_bytes, **options)
+
+    def _slots_bytes(self, size: int) -> int:
+        """Room for the batches of a stream; guessed as long as nobody knows what a row has."""
+        height, width = self._preprocessor.image_size
+        row = self._row_bytes or height * width * 3 * 4
+        return self._slots() * -(-size * row // _PAGE) * _PAGE
 
     def _slots(self) -> int:
         return max(2, min(_SLOTS, self.queue_maxsize))
 
 
-def _result(number: int, batch: Any, ids: Optional[Sequence[Any]], metadata: Optional[Sequence[Any]]) -> dict[str, Any]:
+class _Beside:
+    """Ids or metadata: what came along with each input, until its batch leaves. None: there are none."""
+
+    def __init__(self, name: str, values: Optional[Iterable[Any]]) -> None:
+        self.name = name
+        self._values = iter(values) if values is not None else None
+        self._kept: dict[int, Any] = {}
+
+    def keep(self, number: int) -> None:
+        """Takes the next one, for input `number`."""
+        if self._values is None:
+            return
+        try:
+            self._kept[number] = next(self._values)
+        except StopIteration:
+            raise ValueError(f"{self.name}: {number}, and there are more inputs") from None
+
+    def take(self, items: Sequence[Any], failures: Sequence[Any]) -> Optional[list[Any]]:
+        """Those of a batch's rows; those of its failures go."""
+        if self._values is None:
+            return None
+        for item in failures:
+            self._kept.pop(int(item.id), None)
+        return [self._kept.pop(int(item.id)) for item in items]
+
+
+def _items(inputs: Iterable[Any], *beside: _Beside) -> Iterator[dict[str, Any]]:
+    """What the stream reads: the inputs under their numbers."""
+    for number, image in enumerate(inputs):
+        for values in beside:
+            values.keep(number)
+        yield {"id": str(number), **_pictures.input_of(image)}
+
+
+def _result(number: int, batch: Any, ids: _Beside, metadata: _Beside) -> dict[str, Any]:
     """What the original yields of a batch; arrays and lists are the caller's own."""
     items = batch.items
     return {
         "batch_idx": number,
         "preprocessed": batch.numpy(copy=True),
-        "ids": [ids[int(item.id)] for item in items] if ids is not None else None,
-        "metadata": [metadata[int(item.id)] for item in items] if metadata is not None else None,
+        "ids": ids.take(items, batch.failures),
+        "metadata": metadata.take(items, batch.failures),
         "worker_id": 0,
         "preprocess_time": sum(item.ms_decode + item.ms_transform for item in items) / 1000,
     }

@@ -227,6 +227,24 @@ static PyObject *pool_pids(pool *self, PyObject *none)
     return pids;
 }
 
+static PyObject *pool_row_bytes(pool *self, PyObject *none)
+{
+    PyObject *bytes = NULL;
+    mr_dims dims;
+
+    (void)none;
+    if (!usable(self))
+        return NULL;
+    if (!self->program)
+        Py_RETURN_NONE;
+    self->streams++;
+    if (mrpy_program_wait(self->state, self->pool) == 0)
+        bytes = mr_pool_dims(self->pool, &dims) ? PyLong_FromSize_t(mr_dims_bytes(&dims))
+                                                : Py_NewRef(Py_None);
+    mrpy_pool_put((PyObject *)self);
+    return bytes;
+}
+
 static PyObject *pool_enter(PyObject *self, PyObject *none)
 {
     (void)none;
@@ -255,6 +273,9 @@ static PyMethodDef methods[] = {
      "stats()\n--\n\nFigures of now, a PoolStats. Reads /proc: about a millisecond."},
     {"pids", (PyCFunction)pool_pids, METH_NOARGS,
      "pids()\n--\n\nProcess ids of the workers, for monitoring."},
+    {"row_bytes", (PyCFunction)pool_row_bytes, METH_NOARGS,
+     "row_bytes()\n--\n\nBytes of a row that `preprocess` makes; waits until a worker is ready. "
+     "None if there is no `preprocess`: a plan says it."},
     {"__enter__", pool_enter, METH_NOARGS, NULL},
     {"__exit__", (PyCFunction)pool_exit, METH_VARARGS, NULL},
     {0},

@@ -43,6 +43,22 @@ class Failing(MeanColour):
         return super()._preprocess_single_jax(image)
 
 
+class Large(MeanColour):
+    """Rows of many more floats than image_size x 3."""
+
+    def _preprocess_single_jax(self, image):
+        return np.full((16, 128, 129), image.mean(), np.float32)
+
+
+class Slow(MeanColour):
+    """Longer for a picture than millrace's own workers may take."""
+
+    def _preprocess_single_jax(self, image):
+        if image.shape[:2] == PHOTO:
+            threading.Event().wait(12)
+        return super()._preprocess_single_jax(image)
+
+
 class Useless(MeanColour):
     def _preprocess_single_jax(self, image):
         raise KeyError("never works")
@@ -212,6 +228,55 @@ def test_a_class_of_the_users_runs_in_python_workers(paths):
     means = np.stack([np.asarray(Image.open(path).convert("RGB"), np.float32).mean(axis=(0, 1)) for path in paths])
     assert np.allclose(got, 2 * means, atol=1e-3) and np.allclose(array, 20)
     assert np.allclose(MeanColour(factor=2)(paths[:4]), got[:4], atol=1e-3)
+
+
+def test_its_rows_may_be_larger_than_the_picture(paths):
+    with StreamingMultiprocessPreprocessor(num_workers=1, batch_size=8, preprocessor_class=Large, image_size=(8, 8)) as large:
+        got = large.preprocess_batch_sync(paths[:20])
+        assert got.shape == (20, 16, 128, 129) and [len(large.workers), len(large._outgrown)] == [1, 0]
+        assert len(large.preprocess_batch_sync(paths[:20], batch_size=16)) == 20
+    means = [MeanColour()([path]).mean() for path in paths[:3]]
+    assert np.allclose(got[:3, 0, 0, 0], means, atol=1e-2)
+
+
+def test_it_may_take_as_long_as_results_may(paths):
+    with StreamingMultiprocessPreprocessor(num_workers=1, preprocessor_class=Slow, image_size=SIZE,
+                                           result_timeout=60) as slow:
+        assert slow.preprocess_batch_sync(paths[:1]).shape == (1, 3)
+
+
+def alive(pids):
+    return [pid for pid in pids if os.path.exists(f"/proc/{pid}")]
+
+
+def test_workers_of_smaller_batches_go_when_their_streams_have_gone(paths):
+    with StreamingMultiprocessPreprocessor(num_workers=1, batch_size=2, image_size=SIZE) as preprocessor:
+        first = [worker.pid for worker in preprocessor.workers]
+        running = preprocessor.preprocess_stream(paths)
+        next(running)
+        assert len(preprocessor.preprocess_batch_sync(paths, batch_size=32)) == 70
+        both = [worker.pid for worker in preprocessor.workers]
+        assert len(both) == 2 and set(first) < set(both) == set(alive(both))
+        assert sum(len(batch["preprocessed"]) for batch in running) == 68
+        assert alive(both) == [worker.pid for worker in preprocessor.workers] == both[1:]
+        for size in (40, 50, 60):  # nobody streams: the outgrown end at once
+            assert len(preprocessor.preprocess_batch_sync(paths[:4], batch_size=size)) == 4
+            assert len(preprocessor.workers) == 1 and alive(both) == []
+
+
+def test_ids_and_metadata_may_be_any_iterable(preprocessor, paths, bad):
+    batches = list(preprocessor.preprocess_stream((p for p in paths), ids=itertools.count(5), metadata=(p for p in paths)))
+    assert [i for batch in batches for i in batch["ids"]] == list(range(5, 75))
+    assert [m for batch in batches for m in batch["metadata"]] == paths
+    keys = dict.fromkeys(paths)
+    assert next(preprocessor.preprocess_stream(paths, ids=keys.keys()))["ids"] == paths[:16]
+    with pytest.raises(ValueError, match="ids: 20, and there are more inputs"):
+        list(preprocessor.preprocess_stream(iter(paths), ids=iter(range(20))))
+    with pytest.raises(ValueError, match="metadata: 69 for 70"):
+        preprocessor.preprocess_stream(paths, metadata={n: n for n in range(69)})
+    with StreamingMultiprocessPreprocessor(num_workers=1, batch_size=4, image_size=SIZE, on_error="skip") as skipping:
+        got = [i for batch in skipping.preprocess_stream(bad, ids=itertools.count()) for i in batch["ids"]]
+    assert got == [n for n in range(21) if n != 10]
 
 
 def test_what_it_raises_names_the_picture(paths):

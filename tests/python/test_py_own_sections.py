@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import millrace
-from millrace import ImageEmbeddingPipeline, JAXImagePreprocessor, ServiceConfig, StreamingMultiprocessPreprocessor, _sections
+from millrace import ImageEmbeddingPipeline, JAXImagePreprocessor, ServiceConfig, StreamingMultiprocessPreprocessor, _sections, _service
 
 DOCS = Path(__file__).parents[2] / "docs/configuration.md"
 OWN = """
@@ -123,6 +123,26 @@ def test_a_preprocessor_of_the_programs_holds_over_the_plan(written, paths):
         pipeline.insert_images(paths[:2], ids="ab")
     with millrace.Store("s.mill", read_only=True) as store:
         assert store.collection("album").fingerprint == own.plan.fingerprint
+
+
+def test_an_entry_of_collections_holds_over_the_section_milvus(written):
+    """Key by key; what another collection declares is not its own."""
+    config = ServiceConfig.from_yaml(written(
+        "milvus: {collection_name: b, index_type: HNSW, metric_type: COSINE, nlist: 99, nprobe: 9, embedding_dim: 3}\n"
+        "collections:\n- name: a\n  description: of a\n  schema:\n    fields:\n"
+        "    - {name: key, type: INT64, primary_key: true, auto_id: true}\n    - {name: emb, type: FLOAT_VECTOR, dim: 6}\n"
+        "  index: {index_type: IVF_FLAT, params: {nlist: 7}}\n  search_params: {nprobe: 2, consistency: strong}\n"))
+    asked = [_service.store_params(config, name) for name in "ab"]
+    keys = ["vector_field", "nlist", "nprobe", "consistency", "id_type", "auto_id", "M"]
+    assert [[params.get(key) for key in keys] for params in asked] == [
+        ["emb", "7", "2", "strong", "INT64", "true", "16"], ["vector", "99", "9", None, None, None, "16"]]
+    assert [_service.index_of(config, name) for name in "ab"] == ["IVF_FLAT", "HNSW"]
+    assert [_service.metric_of(config, name) for name in "ab"] == ["COSINE", "COSINE"]
+    assert [_service.dim_of(config, name) for name in "ab"] == [6, 3]
+    assert _service.description_of(config, "a") == "of a" and _service.collection_of(config) == "b"
+    config.store.index, config.store.metric, config.store.collection = "FLAT", "IP", "a"
+    assert [_service.index_of(config, name) for name in "ab"] == ["IVF_FLAT", "FLAT"]
+    assert _service.metric_of(config, "b") == "IP" and _service.collection_of(config) == "a"
 
 
 # ---- addresses that are not public ----

@@ -177,7 +177,7 @@ def settled(wanted):
     return facts()
 
 
-def cycle(paths, number):
+def stream_cycle(paths, number):
     """Opens and ends a stream in one of several ways."""
     inputs = paths[:3] if number % 2 else (p for p in paths[:3])
     stream = millrace.Stream(inputs, "raw:120x80", workers=1, batch=2)
@@ -192,8 +192,27 @@ def cycle(paths, number):
     return len(batch)
 
 
+def original_cycle(paths, number):
+    """Starts and stops the original's class in one of several ways."""
+    inputs = paths[:3] if number % 2 else (p for p in paths[:3])
+    preprocessor = millrace.StreamingMultiprocessPreprocessor(num_workers=1, batch_size=2, image_size=(24, 32))
+    preprocessor.start()
+    batches = preprocessor.preprocess_stream(inputs, ids=range(3) if number % 2 else iter("abc"))
+    got = next(batches)
+    if number % 3 == 0:  # larger batches, while the first stream runs
+        preprocessor.preprocess_batch_sync(paths[:1], batch_size=40)
+    if number % 5 == 0:
+        list(batches)
+    elif number % 5 == 1:
+        batches.close()
+    if number % 4:  # else: whoever forgets it
+        preprocessor.stop()
+    return len(got["ids"])
+
+
 @pytest.mark.timeout(600)
-def test_200_cycles_leave_nothing(paths):
+@pytest.mark.parametrize("cycle", [stream_cycle, original_cycle])
+def test_200_cycles_leave_nothing(paths, cycle):
     for number in range(6):
         cycle(paths, number)
     before = settled(None)
@@ -201,14 +220,14 @@ def test_200_cycles_leave_nothing(paths):
     first = None
     for number in range(200):
         assert cycle(paths, number) == 2
-        if number == 20:
+        if number == 100:  # what is kept for reuse has been made
             gc.collect()
             first = tracemalloc.get_traced_memory()[0]
     after = settled(before)
     grown = tracemalloc.get_traced_memory()[0] - first
     tracemalloc.stop()
     assert after == before
-    assert grown < 40_000, f"{grown} bytes of Python memory grew in 180 cycles"
+    assert grown < 40_000, f"{grown} bytes of Python memory grew in 100 cycles"
     # negative control: what is not given back is seen
     kept = next(millrace.Stream(paths[:3], "raw:120x80", workers=1, batch=2)).numpy()
     assert facts()["mappings"] > before["mappings"] and facts()["children"] == before["children"] + 1
