@@ -148,9 +148,9 @@ static mr_status choose(const struct job *job, const struct cli_declared *declar
     /* the indexes that a file declares are those of Milvus; a local store searches exactly */
     if (declared->index && milvus && !is_said(args, OPT_INDEX))
         out->index = declared->index;
-    if (milvus && !is_said(args, OPT_INDEX)) {
+    if (milvus) {
         out->params = declared->params;
-        out->n_params = declared->n_params;
+        out->n_params = is_said(args, OPT_INDEX) ? declared->n_fields : declared->n_params;
     }
     if (params->n > 0) {
         out->params = params->params;

@@ -29,7 +29,7 @@ static uint32_t dim_of(const struct cli_args *args, size_t index)
     char rest[64];
     size_t i;
 
-    for (i = 0; i < 64; i++) {
+    for (i = 0; i < CLI_DECLARED_FIELDS_MAX; i++) {
         const char *type, *dim;
 
         (void)snprintf(rest, sizeof rest, ".schema.fields[%zu].type", i);
@@ -42,6 +42,38 @@ static uint32_t dim_of(const struct cli_args *args, size_t index)
     return 0;
 }
 
+static void add(struct cli_declared *out, const char *name, const char *text)
+{
+    if (text && out->n_params < CLI_DECLARED_PARAMS_MAX)
+        out->params[out->n_params++] = (mr_param){name, text};
+}
+
+/* Which field is the key, and which has the vectors. */
+static void take_fields(const struct cli_args *args, size_t index, struct cli_declared *out)
+{
+    static const char *const parts[] = {"type", "primary_key", "auto_id", "name"};
+    const char *texts[4];
+    char rest[64];
+    size_t i, k;
+
+    for (i = 0; i < CLI_DECLARED_FIELDS_MAX; i++) {
+        for (k = 0; k < 4; k++) {
+            (void)snprintf(rest, sizeof rest, ".schema.fields[%zu].%s", i, parts[k]);
+            texts[k] = text_of(args, index, rest);
+        }
+        if (!texts[0])
+            break;
+        if (strcasecmp(texts[0], "FLOAT_VECTOR") == 0)
+            add(out, "vector_field", texts[3]);
+        if (texts[1] && (strcasecmp(texts[1], "true") == 0 || strcasecmp(texts[1], "yes") == 0 ||
+                         strcasecmp(texts[1], "on") == 0)) {
+            add(out, "id_type", texts[0]);
+            add(out, "auto_id", texts[2]);
+        }
+    }
+    out->n_fields = out->n_params;
+}
+
 /* What stands below "collections[index].index.params". */
 static void take_params(const struct cli_args *args, size_t index, struct cli_declared *out)
 {
@@ -52,9 +84,8 @@ static void take_params(const struct cli_args *args, size_t index, struct cli_de
     (void)snprintf(prefix, sizeof prefix, "collections[%zu].index.params.", index);
     n = strlen(prefix);
     for (i = 0; (value = mr_config_at(args->config, i)) != NULL; i++)
-        if (value->text && strncmp(value->name, prefix, n) == 0 &&
-            out->n_params < CLI_DECLARED_PARAMS_MAX)
-            out->params[out->n_params++] = (mr_param){value->name + n, value->text};
+        if (strncmp(value->name, prefix, n) == 0 && strcmp(value->name + n, "metric_type") != 0)
+            add(out, value->name + n, value->text);
 }
 
 bool cli_declared_at(const struct cli_args *args, size_t index, struct cli_declared *out)
@@ -70,6 +101,7 @@ bool cli_declared_at(const struct cli_args *args, size_t index, struct cli_decla
     out->dim = dim_of(args, index);
     out->index = text_of(args, index, ".index.index_type");
     out->metric = text_of(args, index, ".index.metric_type");
+    take_fields(args, index, out);
     take_params(args, index, out);
     return true;
 }

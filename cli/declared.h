@@ -6,6 +6,7 @@
 #include "options.h"
 
 #define CLI_DECLARED_PARAMS_MAX 16
+#define CLI_DECLARED_FIELDS_MAX 64
 
 /* Texts belong to the configuration; NULL, 0: not said. */
 struct cli_declared {
@@ -14,7 +15,8 @@ struct cli_declared {
     uint32_t dim; /* of its vector field */
     const char *index;
     const char *metric;
-    mr_param params[CLI_DECLARED_PARAMS_MAX]; /* of the index */
+    mr_param params[CLI_DECLARED_PARAMS_MAX]; /* of the schema, then of the index */
+    size_t n_fields;                          /* how many of them are of the schema */
     size_t n_params;
     unsigned line;
 };

@@ -57,10 +57,21 @@ static const char *text_of(const struct cli_args *args, const char *name)
     return value ? value->text : NULL;
 }
 
+/* The collection in use; NULL: those that `collections` declares, each with what is its own. */
+static const char *in_use(const struct cli_args *args)
+{
+    if (args->verb->bit == VERB_COLLECTION && args->n_names > 2)
+        return args->names[2];
+    if (args->verb->bit == VERB_COLLECTION && strcmp(args->names[0], "create") == 0 &&
+        args->values[OPT_COLLECTION].rank != RANK_COMMAND && !cli_given(args, OPT_DIM))
+        return NULL;
+    return cli_text(args, OPT_COLLECTION);
+}
+
 /* The entry of `collections` that declares the collection; -1: none does. */
 static int find_declared(const struct cli_args *args)
 {
-    const char *wanted = cli_text(args, OPT_COLLECTION), *name;
+    const char *wanted = in_use(args), *name;
     char key[64];
     int i;
 
@@ -97,7 +108,8 @@ static void add_fields(const struct cli_args *args, int entry, struct params *p)
         (void)snprintf(key + n, room, "name");
         if (strcasecmp(type, "FLOAT_VECTOR") == 0)
             add(p, "vector_field", text_of(args, key));
-        if (primary && (strcasecmp(primary, "true") == 0 || strcasecmp(primary, "yes") == 0)) {
+        if (primary && (strcasecmp(primary, "true") == 0 || strcasecmp(primary, "yes") == 0 ||
+                        strcasecmp(primary, "on") == 0)) {
             add(p, "id_type", type);
             add(p, "auto_id", automatic);
         }

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import servers
 from PIL import Image
+from servers.store_cases import client_of
 
 PROGRAM = Path(__file__).with_name("data") / "original_program.py"
 CONFIG = Path(__file__).parents[1] / "e2e/data/original-config.yaml"
@@ -120,3 +121,66 @@ def test_a_bad_picture_raises_and_names_itself(tmp_path, milvus_lite, triton_768
         "except RuntimeError as error:\n    print(error)\n")
     said = run(tmp_path / "bad.py", config, pictures / "000.jpg", tmp_path / "bad.jpg")
     assert re.search(r"bad\.jpg: .*\(not_image\)", said)
+
+
+DECLARED = """
+milvus: {host: HOST, port: PORT, collection_name: A, embedding_dim: 8, metric_type: COSINE, index_type: HNSW, M: 24}
+collections:
+- name: A
+  schema:
+    fields:
+    - {name: id, type: INT64, primary_key: true, auto_id: true}
+    - {name: emb, type: FLOAT_VECTOR, dim: 6}
+    - {name: metadata, type: JSON}
+  index: {field_name: emb, index_type: IVF_FLAT, metric_type: IP, params: {nlist: 7}}
+  search_params: {nprobe: 3}
+- name: B
+  schema: {fields: [{name: vec, type: FLOAT_VECTOR, dim: 5}]}
+  index: {metric_type: L2}
+"""
+CREATE = """
+import sys
+from millrace import ImageEmbeddingPipeline, ServiceConfig
+with ImageEmbeddingPipeline(ServiceConfig.from_yaml(sys.argv[1])) as pipeline:
+    for name in sys.argv[2:]:
+        pipeline.create_collection(name)
+        print(pipeline.get_collection_stats(name)["num_entities"])
+"""
+
+
+def made_of(client, name):
+    """Fields, key and index of a collection."""
+    told = client.describe_collection(name)
+    fields = {field["name"]: field["params"].get("dim") for field in told["fields"] if field["name"] not in ("uri", "fingerprint")}
+    (index,) = client.list_indexes(name)
+    has = client.describe_index(name, index)
+    return fields, told["auto_id"], [str(has.get(key)) for key in ("index_type", "metric_type", "field_name")]
+
+
+def test_a_declared_collection_is_the_same_for_the_command_and_for_python(tmp_path, milvus_lite):
+    """One rule: the entry of `collections`, key by key, then the section `milvus`."""
+    host, port = re.search(r"//([\d.]+):(\d+)", milvus_lite.uri).groups()
+    names = {key: f"{key}{uuid.uuid4().hex}" for key in "ABC"}
+    text = DECLARED.replace("HOST", host).replace("PORT", port)
+    text = re.sub(r"\b[AB]\b", lambda m: names[m[0]], text)
+    (tmp_path / "config.yaml").write_text(text)
+    (tmp_path / "create.py").write_text(CREATE)
+    command = [os.environ["MILLRACE_BIN"], "collection", "create"]
+    client = client_of(milvus_lite)
+    try:
+        assert run(tmp_path / "create.py", tmp_path / "config.yaml", *names.values()) == "0\n0\n0\n"
+        python = {key: made_of(client, name) for key, name in names.items()}
+        for name in names.values():
+            client.drop_collection(name)
+        for more in [], [milvus_lite.uri.replace("http", "milvus"), names["C"]]:
+            done = subprocess.run([*command, *more, "--config", tmp_path / "config.yaml"], capture_output=True, text=True,
+                                  timeout=120, check=False)
+            assert done.returncode == 0, done.stderr
+        assert {key: made_of(client, name) for key, name in names.items()} == python
+    finally:
+        for name in names.values():
+            client.drop_collection(name)
+    assert python["A"][0] == {"id": None, "emb": 6, "metadata": None} and python["A"][1] is True
+    assert python["A"][2][:2] == ["IVF_FLAT", "IP"]
+    assert python["B"][0]["vec"] == 5 and python["B"][2][:2] == ["HNSW", "L2"]
+    assert python["C"][0]["vector"] == 8 and python["C"][2][:2] == ["HNSW", "COSINE"] and python["C"][1] is False
