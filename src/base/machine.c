@@ -23,11 +23,13 @@ static mr__cpu_level level_of_cpu(void)
 {
 #if defined(__x86_64__)
     __builtin_cpu_init();
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
+        return MR__CPU_C;
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni"))
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("avx512vnni"))
         return MR__CPU_AVX512VNNI;
-    if (__builtin_cpu_supports("avx2"))
-        return MR__CPU_AVX2;
+    return MR__CPU_AVX2;
 #elif defined(__aarch64__)
     return MR__CPU_NEON;
 #endif

@@ -17,7 +17,8 @@ typedef enum mr__coeffs_form {
     MR__COEFFS_FLOAT,    /* the float engine: float[stride], JAX's weights instead of Pillow's */
     MR__COEFFS_TORCH,    /* the same with torch's weights */
     MR__COEFFS_SHORT,    /* 16-bit weights: int16_t[stride], as Pillow-SIMD and torch have them */
-    /* either pass of tiles (tiles.h): for each output and each four sources, counted from `lo` */
+    /* either pass of tiles (tile_kernels.h): for each output and each four sources, counted from
+       `lo` */
     MR__COEFFS_TILE_BYTES, /* three digits of 8 bits: d0[4], d1[4], d2[4], four bytes of nothing */
     MR__COEFFS_TILE_WORDS  /* lo[4], hi[4] */
 } mr__coeffs_form;

@@ -6,6 +6,7 @@
 #include "transform/normalise.h"
 
 #include <math.h>
+#include <string.h>
 
 static inline float normalised(const mr__plan_spec *spec, mr__norm_rule norm, int c, float value)
 {
@@ -40,6 +41,42 @@ void mr__normalise_table(const mr__plan_spec *spec, float table[3][256])
                                          spec->norm == MR__NORM_RESCALE_FIRST
                                              ? (float)value * (float)spec->rescale
                                              : (float)value);
+}
+
+/* A number as the sum of two floats. */
+static void two_floats(double number, float out[2])
+{
+    out[0] = (float)number;
+    out[1] = (float)(number - (double)out[0]);
+}
+
+static bool same_bits(float a, float b)
+{
+    uint32_t bits[2];
+
+    memcpy(&bits[0], &a, sizeof a);
+    memcpy(&bits[1], &b, sizeof b);
+    return bits[0] == bits[1];
+}
+
+bool mr__normalise_arithmetic(const mr__plan_spec *spec, const float table[3][256], mr__normal *out)
+{
+    const bool none = spec->norm == MR__NORM_NONE;
+
+    two_floats(none ? 1.0 : spec->norm == MR__NORM_HF ? spec->rescale : 1.0 / 255.0, out->scale);
+    for (int c = 0; c < 3; c++) {
+        out->mean[c] = none ? 0.0f : spec->mean[c];
+        two_floats(none ? 1.0 : 1.0 / (double)spec->std[c], out->over[c]);
+        for (int level = 0; level < 256; level++) {
+            float x = (float)level, unit = fmaf(x, out->scale[0], x * out->scale[1]);
+            float off = unit - out->mean[c];
+            float value = fmaf(off, out->over[c][0], off * out->over[c][1]);
+
+            if (!same_bits(value, table[c][level]))
+                return false;
+        }
+    }
+    return true;
 }
 
 void mr__normalise_floats(const mr__plan_spec *spec, int channel, const float *in, size_t n,

@@ -14,6 +14,8 @@
 #include "transform/normalise.h"
 #include "transform/orient.h"
 #include "transform/resize.h"
+#include "transform/store.h"
+#include "transform/tiler.h"
 
 /* The standing allowance is shared by the tables and the scratch memory. */
 #define CACHE_BYTES   (MR__TRANSFORM_STANDING_BYTES / 2)
@@ -24,6 +26,8 @@ typedef struct job {
     mr__colour colour;
     mr__orient orient;
     mr__resize_job resize;
+    bool tiles; /* the passes are the tiler's */
+    mr__tiler_job tiler;
     mr__region upright; /* what is read of the upright picture */
     mr__region region;  /* the same of the stored one */
     uint32_t pixel_bytes;
@@ -36,7 +40,10 @@ typedef struct job {
 struct mr__transform {
     mr__plan_spec spec;
     const mr__kernels *kernels;
-    float table[3][256];
+    const mr__tile_kernels *tiles; /* NULL: this level has none */
+    mr__store store;
+    mr__normal normal;
+    bool arithmetic; /* `normal` gives the table's values */
     mr__coeffs_cache *cache;
     uint8_t *scratch;
     size_t scratch_bytes;
@@ -46,7 +53,7 @@ struct mr__transform {
     job job;
     mr__palette palette;
     mr__resizer resizer;
-    uint8_t *dst;
+    mr__tiler tiler;
     uint32_t columns_x0; /* first column that the decoder delivers */
     uint32_t columns_x1;
     void (*finish)(mr__transform *t, const uint8_t *planes); /* a row out of the passes */
@@ -68,7 +75,7 @@ static void place_buffers(job *j)
 
     /* sides are below 2^16, a pixel is at most 16 bytes: no sum comes near 2^63 */
     j->rgb_stride = aligned(j->geometry.crop_width);
-    j->work = j->resize.bytes;
+    j->work = j->tiles ? j->tiler.bytes : j->resize.bytes;
     j->rgb = j->work + aligned(width * pixel);
     j->row = j->rgb + j->rgb_stride * 3;
     j->stored = j->row + aligned(width * pixel);
@@ -92,9 +99,19 @@ static const mr__engine *engine_of(const mr__plan_spec *spec, const mr__colour *
     return colour->wide ? &mr__engine_wide : &mr__engine_bytes;
 }
 
-static mr_status job_make(const mr__plan_spec *spec, const mr__picture *picture, job *j,
-                          mr_error *err)
+/* Are the passes over RGB bytes, horizontal first, and not only a choice of pixels? */
+static bool takes_tiles(const job *j)
 {
+    const mr__resize_job *r = &j->resize;
+
+    return r->engine == &mr__engine_bytes && r->channels == 3 && j->colour.out == NULL &&
+           !r->vertical_first && (r->h.n != r->h.m || r->v.n != r->v.m) &&
+           r->h.filter != MR__FILTER_NEAREST;
+}
+
+static mr_status job_make(const mr__transform *t, const mr__picture *picture, job *j, mr_error *err)
+{
+    const mr__plan_spec *spec = &t->spec;
     mr__geometry *g = &j->geometry;
     mr_status status;
     bool resized;
@@ -124,6 +141,13 @@ static mr_status job_make(const mr__plan_spec *spec, const mr__picture *picture,
     j->resize.channels = j->colour.channels;
     j->resize.engine = engine_of(spec, &j->colour);
     mr__resize_measure(&j->resize, spec->pass_order);
+    j->tiles = t->tiles != NULL && takes_tiles(j);
+    if (j->tiles) {
+        j->resize.h.form = j->resize.v.form = t->tiles->form;
+        j->tiler.h = j->resize.h;
+        j->tiler.v = j->resize.v;
+        mr__tiler_measure(&j->tiler);
+    }
     j->upright = (mr__region){
         .x0 = j->resize.x0, .y0 = j->resize.y0, .x1 = j->resize.x1, .y1 = j->resize.y1};
     j->region = mr__orient_region(&j->orient, &j->upright);
@@ -147,7 +171,11 @@ mr_status mr__transform_open(const mr__plan_spec *spec, mr__cpu_level level, mr_
     }
     t->spec = *spec;
     t->kernels = mr__kernels_of(level);
-    mr__normalise_table(spec, t->table);
+    t->tiles = mr__tile_kernels_of(level);
+    t->store.spec = &t->spec;
+    t->store.kernels = t->kernels;
+    mr__normalise_table(spec, t->store.table);
+    t->arithmetic = mr__normalise_arithmetic(spec, t->store.table, &t->normal);
     *out = t;
     return MR_OK;
 }
@@ -167,7 +195,7 @@ size_t mr__transform_bytes(const mr__transform *transform, const mr__picture *pi
     size_t bytes;
     job j;
 
-    if (job_make(&transform->spec, picture, &j, NULL) != MR_OK)
+    if (job_make(transform, picture, &j, NULL) != MR_OK)
         return 0; /* begin will refuse it */
     bytes = j.bytes + mr__coeffs_bytes(&j.resize.h) + mr__coeffs_bytes(&j.resize.v);
     return bytes > SCRATCH_BYTES ? bytes - SCRATCH_BYTES : 0;
@@ -200,46 +228,13 @@ static mr_status scratch_reserve(mr__transform *t, size_t bytes, mr_error *err)
 
 /* ---- output ---- */
 
-/* Pixels x..x+n-1 of row y from three planes. */
-static void store_row(mr__transform *t, uint8_t *const rgb[3], uint32_t x, uint32_t y, uint32_t n)
-{
-    const mr__plan_spec *s = &t->spec;
-    const size_t plane = (size_t)s->out_width * s->out_height;
-    const size_t at = (size_t)y * s->out_width + x;
-
-    for (size_t c = 0; c < 3; c++) {
-        if (s->layout == MR_LAYOUT_NCHW && s->dtype == MR_DTYPE_F32) {
-            t->kernels->lookup(rgb[c], n, t->table[c], (float *)(void *)t->dst + c * plane + at);
-        } else if (s->layout == MR_LAYOUT_NCHW) {
-            memcpy(t->dst + c * plane + at, rgb[c], n);
-        } else if (s->dtype == MR_DTYPE_F32) {
-            float *to = (float *)(void *)t->dst + at * 3 + c;
-
-            for (size_t i = 0; i < n; i++)
-                to[3 * i] = t->table[c][rgb[c][i]];
-        } else {
-            uint8_t *to = t->dst + at * 3 + c;
-
-            for (size_t i = 0; i < n; i++)
-                to[3 * i] = rgb[c][i];
-        }
-    }
-}
-
-/* The padding; all of the output where there is any, as it is rare. */
-static void store_padding(mr__transform *t)
+/* The next row of what survives the crop. */
+static void store_next(mr__transform *t, const uint8_t *const rgb[3])
 {
     const mr__geometry *g = &t->job.geometry;
-    uint8_t line[3][256];
-    uint8_t *rgb[3] = {line[0], line[1], line[2]};
 
-    if (g->crop_width == t->spec.out_width && g->crop_height == t->spec.out_height)
-        return;
-    for (int c = 0; c < 3; c++)
-        memset(line[c], t->spec.fill[c], sizeof line[c]);
-    for (uint32_t y = 0; y < t->spec.out_height; y++)
-        for (uint32_t x = 0; x < t->spec.out_width; x += 256)
-            store_row(t, rgb, x, y, t->spec.out_width - x < 256 ? t->spec.out_width - x : 256);
+    mr__store_row(&t->store, rgb, g->pad_x, g->pad_y + t->rows_out, g->crop_width);
+    t->rows_out++;
 }
 
 /* One row of levels that are floats: arithmetic, destination. */
@@ -249,7 +244,7 @@ static void finish_floats(mr__transform *t, const uint8_t *planes)
     const mr__geometry *g = &t->job.geometry;
     const size_t at = (size_t)(g->pad_y + t->rows_out) * s->out_width + g->pad_x;
     const size_t plane = (size_t)s->out_width * s->out_height;
-    float *dst = (float *)(void *)t->dst;
+    float *dst = (float *)(void *)t->store.dst;
 
     for (int c = 0; c < 3; c++) {
         size_t channel = (size_t)c;
@@ -278,8 +273,7 @@ static void finish_rounded(mr__transform *t, const uint8_t *planes)
             mr__normalise_round((const float *)(const void *)(planes + c * j->resize.out_stride),
                                 j->geometry.crop_width, rgb[c]);
     }
-    store_row(t, rgb, j->geometry.pad_x, j->geometry.pad_y + t->rows_out, j->geometry.crop_width);
-    t->rows_out++;
+    store_next(t, (const uint8_t *const[3]){rgb[0], rgb[1], rgb[2]});
 }
 
 /* One row out of the passes: colour rule, table, destination. */
@@ -293,12 +287,11 @@ static void finish_row(mr__transform *t, const uint8_t *planes)
     if (j->colour.out != NULL) {
         j->colour.out(&t->palette, planes, stride, j->geometry.crop_width, rgb);
     } else {
-        /* store_row only reads them */
+        /* they are only read */
         for (size_t c = 0; c < 3; c++)
             rgb[c] = (uint8_t *)(uintptr_t)planes + (j->colour.channels < 3 ? 0 : c * stride);
     }
-    store_row(t, rgb, j->geometry.pad_x, j->geometry.pad_y + t->rows_out, j->geometry.crop_width);
-    t->rows_out++;
+    store_next(t, (const uint8_t *const[3]){rgb[0], rgb[1], rgb[2]});
 }
 
 static void choose_finish(mr__transform *t)
@@ -313,6 +306,42 @@ static void choose_finish(mr__transform *t)
                         : finish_floats;
 }
 
+/* The next row out of tiles: straight to the destination where its form is the tiler's. */
+static void finish_tile_row(mr__transform *t)
+{
+    const mr__plan_spec *s = &t->spec;
+    const mr__geometry *g = &t->job.geometry;
+    const size_t at = (size_t)(g->pad_y + t->rows_out) * s->out_width + g->pad_x;
+    const size_t plane = (size_t)s->out_width * s->out_height;
+    uint8_t *own = t->scratch + t->job.rgb;
+    uint8_t *const rgb[3] = {own, own + t->job.rgb_stride, own + 2 * t->job.rgb_stride};
+
+    if (s->layout == MR_LAYOUT_NCHW && s->dtype == MR_DTYPE_U8) {
+        uint8_t *to = t->store.dst + at;
+
+        mr__tiler_bytes(&t->tiler, (uint8_t *const[3]){to, to + plane, to + 2 * plane});
+    } else if (s->layout == MR_LAYOUT_NCHW && t->arithmetic) {
+        float *to = (float *)(void *)t->store.dst + at;
+
+        mr__tiler_floats(&t->tiler, &t->normal, (float *const[3]){to, to + plane, to + 2 * plane});
+    } else {
+        mr__tiler_bytes(&t->tiler, rgb);
+        store_next(t, (const uint8_t *const[3]){rgb[0], rgb[1], rgb[2]});
+        return;
+    }
+    t->rows_out++;
+}
+
+/* Rows for the tiler, columns from x on. */
+static void take_strip(mr__transform *t, const mr__strip *strip, uint32_t x)
+{
+    for (uint32_t row = 0; row < strip->n_rows;) {
+        row += mr__tiler_push(&t->tiler, strip, row, x);
+        while (mr__tiler_ready(&t->tiler))
+            finish_tile_row(t);
+    }
+}
+
 /* One upright row, from its column upright.x0 on. */
 static void take_row(mr__transform *t, const uint8_t *row)
 {
@@ -324,6 +353,10 @@ static void take_row(mr__transform *t, const uint8_t *row)
 
         j->colour.in(&t->palette, row, j->upright.x1 - j->upright.x0, work);
         row = work;
+    }
+    if (j->tiles) {
+        take_strip(t, &(mr__strip){.planes = {row}, .n_rows = 1}, 0);
+        return;
     }
     mr__resizer_push(&t->resizer, row);
     while ((planes = mr__resizer_next(&t->resizer)) != NULL)
@@ -339,7 +372,7 @@ mr_status mr__transform_begin(mr__transform *transform, const mr__picture *pictu
     mr_status status;
 
     transform->begun = false;
-    status = job_make(&transform->spec, picture, &transform->job, err);
+    status = job_make(transform, picture, &transform->job, err);
     if (status == MR_OK)
         status = scratch_reserve(transform, transform->job.bytes, err);
     if (status != MR_OK)
@@ -348,18 +381,22 @@ mr_status mr__transform_begin(mr__transform *transform, const mr__picture *pictu
     v = h != NULL ? mr__coeffs_get(transform->cache, &transform->job.resize.v) : NULL;
     if (v == NULL)
         return mr__error_no_memory(err, "resize weights");
-    mr__resizer_init(&transform->resizer, &transform->job.resize, transform->kernels, h, v,
-                     transform->scratch);
+    if (transform->job.tiles)
+        mr__tiler_init(&transform->tiler, &transform->job.tiler, transform->tiles, h, v,
+                       transform->scratch);
+    else
+        mr__resizer_init(&transform->resizer, &transform->job.resize, transform->kernels, h, v,
+                         transform->scratch);
     if (picture->mode == MR__MODE_P || picture->palette.has_key)
         transform->palette = picture->palette;
     choose_finish(transform);
-    transform->dst = dst;
+    transform->store.dst = dst;
     transform->columns_x0 = transform->job.region.x0;
     transform->columns_x1 = transform->job.region.x1;
     transform->rows_in = 0;
     transform->rows_out = 0;
     transform->begun = true;
-    store_padding(transform);
+    mr__store_padding(&transform->store, &transform->job.geometry);
     *region = transform->job.region;
     return MR_OK;
 }
@@ -383,6 +420,11 @@ mr_status mr__transform_rows(mr__transform *transform, const mr__strip *strip, m
         return mr__error_set(err, MR_E_INTERNAL, "transform: columns %u-%u do not cover %u-%u",
                              transform->columns_x0, transform->columns_x1, j->region.x0,
                              j->region.x1);
+    if (j->tiles && !j->turned && j->colour.in == NULL) {
+        take_strip(transform, strip, j->region.x0 - transform->columns_x0);
+        transform->rows_in += strip->n_rows;
+        return MR_OK;
+    }
     for (uint32_t i = 0; i < strip->n_rows; i++) {
         const mr__strip_span span = {.row = i,
                                      .x = j->region.x0 - transform->columns_x0,

@@ -4,7 +4,7 @@
  * A record is twenty-two 32-bit words (see `record`), a palette of 1,024 bytes if the mode is P
  * (256 x red, green, blue, alpha), then the pixels, without padding. The answer is a status word (0
  * or the reason code) and, on 0, the row of output. With an argument N: each picture N times, and
- * the nanoseconds of the fastest on stderr.
+ * the nanoseconds of the fastest on stderr. MILLRACE_CPU chooses the kernels.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -79,29 +79,78 @@ static void read_palette(const record *r, mr__palette *palette)
     }
 }
 
-/* Gives the region in strips of 1, 2, 3, ... rows, with a column more on each side where there is
- * one. */
-static mr_status run(mr__transform *t, const mr__picture *p, const uint8_t *pixels, uint8_t *dst,
+/* A picture as a decoder holds it. */
+typedef struct source {
+    const uint8_t *pixels;
+    uint8_t *planes; /* NULL: not RGB */
+    size_t stride;   /* of the planes */
+} source;
+
+/* RGB also as planes, with the margins that a planar strip has. */
+static source source_of(const mr__picture *p, const uint8_t *pixels)
+{
+    const size_t margin = MR__STRIP_MARGIN, n = (size_t)p->width * p->height;
+    source s = {.pixels = pixels, .stride = p->width + 2 * margin};
+
+    if (p->mode != MR__MODE_RGB)
+        return s;
+    s.planes = need(3 * s.stride * p->height);
+    memset(s.planes, 0xcc, 3 * s.stride * p->height);
+    for (size_t i = 0; i < n; i++)
+        for (size_t c = 0; c < 3; c++)
+            s.planes[(c * p->height + i / p->width) * s.stride + margin + i % p->width] =
+                pixels[3 * i + c];
+    return s;
+}
+
+static mr__strip strip_of(const mr__picture *p, const source *s, uint32_t x, uint32_t y, uint32_t n)
+{
+    const size_t size = mr__mode_bytes(p->mode);
+    mr__strip strip = {.planes = {s->pixels + (y * (size_t)p->width + x) * size},
+                       .stride = p->width * size,
+                       .n_rows = n};
+
+    if (s->planes == NULL || p->width % 2 == 0)
+        return strip;
+    strip.planar = true;
+    strip.stride = s->stride;
+    for (size_t c = 0; c < 3; c++)
+        strip.planes[c] = s->planes + (c * p->height + y) * s->stride + MR__STRIP_MARGIN + x;
+    return strip;
+}
+
+/* Gives the region in strips of 1, 2, 3, ... rows, or of 16, pixels or planes, with a column more
+ * on each side where there is one. */
+static mr_status run(mr__transform *t, const mr__picture *p, const source *s, uint8_t *dst,
                      mr_error *err)
 {
-    size_t size = mr__mode_bytes(p->mode), stride = p->width * size;
     mr__region region;
     mr_status status = mr__transform_begin(t, p, dst, &region, err);
-    uint32_t x0, n = 1;
+    const uint32_t more = p->height % 2;
+    uint32_t x0, n = more ? 1 : 16;
     mr__strip strip;
 
     if (status != MR_OK)
         return status;
     x0 = region.x0 - (region.x0 > 0);
     mr__transform_columns(t, x0, region.x1 + (region.x1 < p->width) - x0);
-    for (uint32_t y = region.y0; status == MR_OK && y < region.y1; y += n, n++) {
+    for (uint32_t y = region.y0; status == MR_OK && y < region.y1; y += n, n += more) {
         if (n > region.y1 - y)
             n = region.y1 - y;
-        strip =
-            (mr__strip){.planes = {pixels + y * stride + x0 * size}, .stride = stride, .n_rows = n};
+        strip = strip_of(p, s, x0, y, n);
         status = mr__transform_rows(t, &strip, err);
     }
     return status == MR_OK ? mr__transform_finish(t, err) : status;
+}
+
+static mr__cpu_level level(void)
+{
+    mr__cpu_level best = MR__CPU_C;
+    mr_error err = {0};
+
+    if (mr__cpu_level_detect(getenv("MILLRACE_CPU"), &best, &err) != MR_OK)
+        fail(err.message);
+    return best;
 }
 
 static void one(const record *r, long times)
@@ -120,6 +169,7 @@ static void one(const record *r, long times)
     uint8_t *pixels, *dst;
     mr_error err = {0};
     uint32_t answer = 0;
+    source s;
 
     if (p.mode == MR__MODE_P)
         read_palette(r, &p.palette);
@@ -127,12 +177,13 @@ static void one(const record *r, long times)
     dst = need(out);
     read_all(pixels, in);
     memset(dst, 0xa5, out);
-    if (mr__transform_open(&spec, MR__CPU_C, &t, &err) != MR_OK)
+    s = source_of(&p, pixels);
+    if (mr__transform_open(&spec, level(), &t, &err) != MR_OK)
         fail(err.message);
     for (long i = 0; i < times && answer == 0; i++) {
         uint64_t begin = mr__clock_ns(), took;
 
-        if (run(t, &p, pixels, dst, &err) != MR_OK)
+        if (run(t, &p, &s, dst, &err) != MR_OK)
             answer = (uint32_t)err.code + (err.status == MR_E_ITEM ? 0 : 1000);
         took = mr__clock_ns() - begin;
         best = took < best ? took : best;
@@ -143,6 +194,7 @@ static void one(const record *r, long times)
     if (answer == 0)
         (void)fwrite(dst, 1, out, stdout);
     mr__transform_close(&t);
+    free(s.planes);
     free(pixels);
     free(dst);
 }

@@ -3,7 +3,7 @@
 
     MILLRACE_BUILD_DIR=build/test resize_oracle.py [--cases 2000] [--seed 1] [--speed]
 
-Each case is a random geometry in a random mode. The reference is Pillow itself, called the way the
+Each case is a random geometry in a random mode, resized with the kernels of each level (MILLRACE_CPU). The reference is Pillow itself, called the way the
 model libraries call it: resize (in the picture's own mode or after convert("RGB")), crop,
 convert("RGB"). The negative controls make the usual mistakes on purpose and must be noticed.
 """
@@ -24,6 +24,7 @@ from PIL import Image, ImageOps
 
 PILLOW = "13.0.0"
 MODES = ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"]
+LEVELS = ["c", "avx2", "avx512vnni", "neon"]
 FILTERS = ["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
 RESAMPLE = [Image.Resampling.NEAREST, Image.Resampling.BOX, Image.Resampling.BILINEAR,
             Image.Resampling.HAMMING, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS]
@@ -130,13 +131,14 @@ def to_rgb(image, white):
     return image.convert("RGB")
 
 
-def run(driver, cases, times=1):
+def run(driver, cases, times=1, level=None):
     """Outputs of the driver; an integer where it answered a reason code. And its stderr."""
     with tempfile.TemporaryFile() as stdin:
         for case in cases:
             stdin.write(case.record())
         stdin.seek(0)
-        done = subprocess.run([driver, str(times)], stdin=stdin, capture_output=True, check=True)
+        done = subprocess.run([driver, str(times)], stdin=stdin, capture_output=True, check=True,
+                              env={**os.environ, **({"MILLRACE_CPU": level} if level else {})})
     answers, at = [], 0
     for case in cases:
         code, = struct.unpack_from("<I", done.stdout, at)
@@ -154,11 +156,11 @@ def run(driver, cases, times=1):
     return answers, done.stderr
 
 
-def differing(driver, cases, **kwargs):
+def differing(driver, cases, level=None, references=None, **kwargs):
     """Bytes that differ, and the first case where any does."""
     total, first = 0, None
-    for case, got in zip(cases, run(driver, cases)[0]):
-        want = case.reference(**kwargs)
+    references = references or [case.reference(**kwargs) for case in cases]
+    for case, got, want in zip(cases, run(driver, cases, level=level)[0], references):
         n = want.size if isinstance(got, int) else int(np.count_nonzero(got != want))
         if n and first is None:
             first = (case.mode, dict(case.spec), got if isinstance(got, int) else n)
@@ -286,15 +288,18 @@ def speed(driver):
 
 
 def geometries(driver, cases):
-    """Yields (name, exact) for each filter."""
+    """Yields (name, exact) for each filter and level."""
     for number, name in enumerate(FILTERS):
         mine = [c for c in cases if c.spec["filter"] == number]
         turned = sum(c.spec["resize"] == SQUASH and c.spec["height"] - c.spec["resize_height"] > max(
             0, 2 * (c.spec["width"] - c.spec["resize_width"])) for c in mine)
-        bad, first = differing(driver, mine)
-        yield f"{name}: {len(mine)} geometries, {turned} of them vertical first: {bad} differing bytes", bad == 0
-        if first:
-            print("first:", first)
+        references = [case.reference() for case in mine]
+        for level in LEVELS:
+            bad, first = differing(driver, mine, level, references)
+            yield (f"{name} at {level}: {len(mine)} geometries, {turned} of them vertical first: {bad} differing bytes",
+                   bad == 0)
+            if first:
+                print("first:", first)
 
 
 def main():
