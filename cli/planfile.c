@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* --plan NAME|FILE. A preset wins over a file of the same name: ./NAME is the file. */
+/* --plan NAME|FILE|FILE@LIBRARY. A preset wins over a file of the same name: ./NAME is the file. */
 #include "planfile.h"
 
 #include <errno.h>
@@ -76,7 +76,6 @@ static mr_status read_file(const char *path, char **out, mr_error *err)
     if (status != MR_OK)
         goto done;
     text[n] = '\0';
-    drop_comments(text);
     *out = text;
     text = NULL;
 done:
@@ -85,10 +84,47 @@ done:
     return status;
 }
 
+/* A file's text to that of the plan which it means: a plan's own, or a model's configuration. */
+static mr_status resolve(char **text, const char *library, mr_error *err)
+{
+    mr_plan *plan = NULL;
+    char *own;
+    mr_status status;
+
+    if (*library || (*text)[strspn(*text, " \t\r\n")] == '{') {
+        status = mr_plan_parse_config(*text, library, &plan, err);
+    } else {
+        drop_comments(*text);
+        status = mr_plan_parse(*text, &plan, err);
+    }
+    if (status != MR_OK)
+        return status;
+    own = strdup(mr_plan_text(plan));
+    mr_plan_close(&plan);
+    if (!own)
+        return refuse(err, "file", "out of memory");
+    free(*text);
+    *text = own;
+    return MR_OK;
+}
+
+/* Takes "@LIBRARY" off the end of what is no file; "" if it is one, or has none. */
+static const char *library_of(char *path)
+{
+    char *at = access(path, F_OK) == 0 ? NULL : strrchr(path, '@');
+
+    if (!at)
+        return "";
+    *at = '\0';
+    return at + 1;
+}
+
 mr_status cli_plan_argument(const char *argument, char **text, mr_error *err)
 {
     mr_plan *plan = NULL;
     mr_error in_file;
+    const char *library;
+    char *path;
     mr_status status;
 
     *text = NULL;
@@ -96,16 +132,25 @@ mr_status cli_plan_argument(const char *argument, char **text, mr_error *err)
         return MR_OK;
     status = mr_plan_open(argument, &plan, err);
     mr_plan_close(&plan);
-    if (status != MR_E_NOT_FOUND || access(argument, F_OK) != 0)
+    if (status != MR_E_NOT_FOUND)
         return status;
-    status = read_file(argument, text, err);
+    path = strdup(argument);
+    if (!path)
+        return refuse(err, argument, "out of memory");
+    library = library_of(path);
+    if (access(path, F_OK) != 0)
+        goto done;
+    status = read_file(path, text, err);
     if (status != MR_OK)
-        return status;
-    status = mr_plan_parse(*text, &plan, &in_file);
-    mr_plan_close(&plan);
-    if (status == MR_OK)
-        return MR_OK;
-    free(*text);
-    *text = NULL;
-    return refuse(err, argument, in_file.message);
+        goto done;
+    status = resolve(text, library, &in_file);
+    if (status != MR_OK) {
+        free(*text);
+        *text = NULL;
+        (void)refuse(err, argument, in_file.message);
+        err->status = status;
+    }
+done:
+    free(path);
+    return status;
 }

@@ -83,6 +83,10 @@ def texts():
     yield "list.txt", b"photos/a.jpg\n./b//c.png\n\nd e.webp\n"
     yield "list0.txt", b"photos/a.jpg\0b.png\0"
     yield "plan.txt", b"resize=shortest\nresize_width=224\nfilter=bicubic\nmean=0.48145466,0.4578275,0.40821073\n"
+    yield "preprocessor.json", (b'{"image_processor_type":"CLIPImageProcessorFast","size":{"shortest_edge":224},"crop_size":'
+                                b'{"height":224,"width":224},"resample":3,"do_center_crop":true,"image_mean":[0.5,0.5,0.5]}')
+    yield "open_clip.json", b'{"model_cfg":{"vision_cfg":{"image_size":224}},"preprocess_cfg":{"resize_mode":"squash"}}'
+    yield "timm.json", b'\x02{"architecture":"a","pretrained_cfg":{"input_size":[3,224,224],"crop_pct":0.9,"std":1}}'
     yield "object.json", b'{"a":1,"b":[true,null,"\\u00e9"],"c":{"d":-1.5e3}}'
     yield "config.yaml", (b"triton:\n  url: a:1\n  model_version: '1'\nmilvus: {port: 19530, M: 8}\npreprocess:\n  mean: [0.5, .5, 1]\n"
                           b"collections:\n- name: a\n  schema:\n    fields:\n    - {name: id, type: INT64, auto_id: true}\n"

@@ -60,6 +60,17 @@ MR_API MR_MUST_CHECK mr_status mr_plan_open(const char *name, mr_plan **out, mr_
  */
 MR_API MR_MUST_CHECK mr_status mr_plan_parse(const char *text, mr_plan **out, mr_error *err);
 
+/**
+ * Resolves a model's own configuration, as JSON text of at most 65,535 bytes:
+ * preprocessor_config.json of transformers, open_clip_config.json, or timm's config.json. `library`
+ * says as what, where there is a choice: "transformers" (its PIL backend; the default),
+ * "transformers-tv", "transformers-5.20", "openclip", "timm" or "timm-test"; NULL or "" for the
+ * default. MR_E_INVALID and MR_E_UNSUPPORTED name the field. `mr_plan_parse` reads such a text too,
+ * with the default. Any thread.
+ */
+MR_API MR_MUST_CHECK mr_status mr_plan_parse_config(const char *text, const char *library,
+                                                    mr_plan **out, mr_error *err);
+
 /** Frees the plan and sets `*plan` to NULL. NULL is allowed. */
 MR_API void mr_plan_close(mr_plan **plan);
 

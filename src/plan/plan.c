@@ -8,6 +8,7 @@
 #include <nettle/sha2.h>
 
 #include "base/text.h"
+#include "plan/config.h"
 
 static void print_fingerprint(mr_plan *plan)
 {
@@ -194,7 +195,21 @@ mr_status mr_plan_parse(const char *text, mr_plan **out, mr_error *err)
     *out = NULL;
     if (text == NULL)
         return mr__error_set(err, MR_E_INVALID, "a plan needs a text");
+    if (text[strspn(text, " \t\r\n")] == '{')
+        return mr_plan_parse_config(text, NULL, out, err);
     status = mr__spec_parse(text, &spec, err);
+    return status == MR_OK ? plan_make(&spec, "custom", false, out, err) : status;
+}
+
+mr_status mr_plan_parse_config(const char *text, const char *library, mr_plan **out, mr_error *err)
+{
+    mr__plan_spec spec;
+    mr_status status;
+
+    *out = NULL;
+    if (text == NULL)
+        return mr__error_set(err, MR_E_INVALID, "a plan needs a text");
+    status = mr__config_parse(text, library, &spec, err);
     return status == MR_OK ? plan_make(&spec, "custom", false, out, err) : status;
 }
 

@@ -129,6 +129,17 @@ def test_plan(tmp_path):
     # what it prints is a plan file, and stands for the same plan
     (tmp_path / "clip.plan").write_text(run(tmp_path, "plan", clip["name"]).stdout)
     assert run(tmp_path, "plan", "clip.plan", "--json").json["fingerprint"] == clip["fingerprint"]
+    # a model's own configuration does too, and may be named with the library that reads it
+    (tmp_path / "preprocessor_config.json").write_text('{"image_processor_type": "CLIPImageProcessor"}')
+    for library in ("transformers", "transformers-tv"):
+        want = presets[names.index(f"openai/clip-vit-base-patch32@{library}")]["fingerprint"]
+        assert run(tmp_path, "plan", f"preprocessor_config.json@{library}", "--json").json["fingerprint"] == want
+    plain = run(tmp_path, "plan", "preprocessor_config.json")
+    assert plain.stdout == run(tmp_path, "plan", "./preprocessor_config.json@transformers").stdout
+    (tmp_path / "pad.json").write_text('{"image_processor_type": "CLIPImageProcessor", "do_pad": true}')
+    assert "pad.json: do_pad: true is not supported" in run(tmp_path, "plan", "pad.json", expect=3).stderr
+    assert "is read as @transformers" in run(tmp_path, "plan", "preprocessor_config.json@timm", expect=2).stderr
+    assert "did you mean" in run(tmp_path, "plan", "none.json@transformers", expect=2).stderr
     assert "did you mean letterbox?" in run(tmp_path, "plan", "leterbox", expect=2).stderr
     (tmp_path / "bad.plan").write_text("nothing=1\n")
     run(tmp_path, "plan", "bad.plan", expect=2)

@@ -62,6 +62,15 @@ def resolved(name):
     return json.loads(subprocess.run([MILLRACE, "plan", name, "--json"], capture_output=True, text=True, check=True).stdout)
 
 
+def read_back(folder, line):
+    """Fingerprint of the plan that millrace reads from the configuration itself."""
+    path = Path(folder) / "config.json"
+    path.write_text(json.dumps(line["config"]), "utf-8")
+    plan = f"{path}@{line['name'].split('@')[1]}"
+    done = subprocess.run([MILLRACE, "plan", plan, "--json"], capture_output=True, text=True, check=False)
+    return json.loads(done.stdout)["fingerprint"] if done.returncode == 0 else done.stderr.strip()
+
+
 def controls(folder, names, by_name):
     """Yields (name, noticed): the same model by the rules of another library."""
     swaps = [("openai/clip-vit-base-patch32@openclip", "openai/clip-vit-base-patch32@transformers"),
@@ -105,6 +114,10 @@ def main():
             wrong = [n for n, t, w in zip(names, tensors, line["pictures"], strict=True) if differs(t, w, preset)]
             judged = sum(w is not None for w in line["pictures"])
             checks.append((f"{name}: {judged - len(wrong)} of {judged} {wrong if wrong else ''}", not wrong and judged >= 12))
+            if line["config"] is not None:
+                read = read_back(folder, line)
+                same = read == listing[name]["fingerprint"]
+                checks.append((f"{name} is what its configuration says {'' if same else read}", same))
         checks += controls(folder, names, by_name)
     for name, good in checks:
         if not good or "@" not in name:
