@@ -25,7 +25,7 @@ help:
 	@echo 'make test         install what is missing, build, run the test suite'
 	@echo 'make test-servers the tests with a real Triton and a real Milvus, which it installs in build/servers'
 	@echo 'make test-oracles comparisons with reference libraries that are large: JAX'
-	@echo 'make check        format, lint, clang-tidy, clang build, sanitizers, fuzz smoke'
+	@echo 'make check        format, lint, clang-tidy, clang build, sanitizers, NEON, fuzz smoke'
 	@echo 'make bench        the numbers of the README, on this machine'
 	@echo 'make bench-python the Python package against the C stream and a Pillow pool: bench/results/python.json'
 	@echo 'make soak         memory of long runs and of large pictures, minutes: bench/results/memory-*.json'

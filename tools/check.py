@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Everything but the plain tests: format, lint, clang, clang-tidy, sanitizers, fuzz smoke.
+"""Everything but the plain tests: format, lint, clang, clang-tidy, sanitizers, NEON, fuzz smoke.
 
     tools/check.py [--only STEP]... [--jobs N]
 
@@ -10,6 +10,7 @@ import argparse
 import concurrent.futures
 import json
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -138,13 +139,28 @@ def step_tsan(args):
     return sanitized("tsan", "thread", args, ["--suite=threads", "--programs-only"])
 
 
+def step_neon(_args):
+    """The kernels of 64-bit ARM, cross-built, against the portable ones, under QEMU."""
+    native = platform.machine() == "aarch64"
+    program = BUILD / "neon/test-tiles"
+    program.parent.mkdir(parents=True, exist_ok=True)
+    sources = ["tests/unit/transform/test_tiles.c", *sorted(ROOT.glob("src/transform/*.c")),
+               *(f"src/plan/{name}.c" for name in ("geometry", "picture", "strip")), *sorted(ROOT.glob("src/base/*.c"))]
+    # the flags that the kernels are built with in meson.build; tests/cross has the assertions
+    flags = ("-std=c11 -O3 -static -ffp-contract=off -Wall -Wextra -Wconversion -Werror -D_GNU_SOURCE -DMR_TESTING "
+             "-Itests/cross -Isrc -Iinclude").split()
+    built = run(["gcc" if native else "aarch64-linux-gnu-gcc", *flags, '-DMR_VERSION="neon"', "-o", str(program),
+                 *map(str, sources), "-lm"])
+    return counted([*([] if native else ["qemu-aarch64"]), str(program)]) if built == 0 else (0, 1)
+
+
 def step_fuzz(args):
     """Each fuzz target for a short while."""
     return counted([sys.executable, "tools/fuzz.py", f"--seconds={FUZZ_SECONDS}", f"--jobs={args.jobs}"])
 
 
 STEPS = {step.__name__[5:]: step for step in (
-    step_format, step_lint, step_clang, step_tidy, step_asan, step_tsan, step_fuzz)}
+    step_format, step_lint, step_clang, step_tidy, step_asan, step_tsan, step_neon, step_fuzz)}
 
 
 def main():

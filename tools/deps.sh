@@ -21,6 +21,10 @@ else
     python='python3 python3-venv python3-dev'
 fi
 
+# what builds and runs the kernels of 64-bit ARM elsewhere
+arm=''
+[ "$(uname -m)" = aarch64 ] || arm='gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user'
+
 wanted=''
 sets=''
 for set in "$@"; do
@@ -30,7 +34,7 @@ for set in "$@"; do
     # servers: Triton's Python backend is linked with the libpython that comes with python3-dev
     test | servers) wanted="$wanted $build $grpc $python g++ libcmocka-dev nginx-light openssl $photos" ;;
     demo) wanted="$wanted $build $python $photos" ;;
-    check) wanted="$wanted $build $grpc $python g++ libcmocka-dev nginx-light openssl clang clang-format clang-tidy" ;;
+    check) wanted="$wanted $build $grpc $python g++ libcmocka-dev nginx-light openssl clang clang-format clang-tidy $arm" ;;
     *)
         echo "deps: unknown set '$set' (build, wheel, test, servers, demo, check)" >&2
         exit 2

@@ -66,6 +66,8 @@ typedef struct mr__tile_kernels {
 #if defined(__x86_64__)
 extern const mr__tile_kernels mr__tile_kernels_avx2, mr__tile_kernels_avx512;
 void mr__tile_split_avx2(const uint8_t *row, size_t n, uint8_t *const planes[3]);
+#elif defined(__aarch64__)
+extern const mr__tile_kernels mr__tile_kernels_neon;
 #endif
 
 /* The kernels of a level; NULL where the kernels of rows (kernels.h) are the best there is. */
