@@ -49,10 +49,16 @@ mr_status mr__fetch_stat(mr__fetch_context *context, const char *locator, mr__ve
 mr_status mr__fetch_open(mr__fetch_context *context, const char *locator, mr__version *version,
                          mr__fetch **out, mr_error *err)
 {
+    return mr__fetch_open_into(context, locator, NULL, version, out, err);
+}
+
+mr_status mr__fetch_open_into(mr__fetch_context *context, const char *locator, mr__fetch_room *room,
+                              mr__version *version, mr__fetch **out, mr_error *err)
+{
     const mr__fetch_ops *ops = find(locator, err);
 
     *out = NULL;
-    return ops ? ops->open(context, locator, version, out, err) : MR_E_ITEM;
+    return ops ? ops->open(context, locator, room, version, out, err) : MR_E_ITEM;
 }
 
 mr_status mr__fetch_read(mr__fetch *fetch, void *dst, size_t size, size_t *got, mr_error *err)

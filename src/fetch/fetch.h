@@ -54,14 +54,26 @@ void mr__fetch_context_interrupt(mr__fetch_context *context);
 /* All its handles must be closed. Sets `*context` to NULL. NULL is allowed. */
 void mr__fetch_context_close(mr__fetch_context **context);
 
+/*
+ * Where a small body may be written while it is still coming, so that nobody copies it once more.
+ * `take` is called at most once, from any thread, when the length is known; it must not wait, and
+ * returns NULL where it would have to. What it gave is the caller's to give back.
+ */
+typedef struct mr__fetch_room {
+    unsigned char *(*take)(struct mr__fetch_room *room, size_t bytes);
+    unsigned char *at;  /* NULL: nothing was taken */
+    size_t size;        /* that was taken */
+    bool asked, filled; /* filled: the whole body is there, `version->size` bytes of it */
+} mr__fetch_room;
+
 typedef struct mr__fetch_ops {
     const char *name;
     bool (*takes)(const char *locator);
     /* `context` may be NULL */
     mr_status (*stat)(mr__fetch_context *context, const char *locator, mr__version *out,
                       mr_error *err);
-    mr_status (*open)(mr__fetch_context *context, const char *locator, mr__version *version,
-                      mr__fetch **out, mr_error *err);
+    mr_status (*open)(mr__fetch_context *context, const char *locator, mr__fetch_room *room,
+                      mr__version *version, mr__fetch **out, mr_error *err);
     mr_status (*read)(mr__fetch *fetch, void *dst, size_t size, size_t *got, mr_error *err);
     void (*close)(mr__fetch *fetch);
 } mr__fetch_ops;
@@ -83,6 +95,10 @@ mr_status mr__fetch_stat(mr__fetch_context *context, const char *locator, mr__ve
  */
 mr_status mr__fetch_open(mr__fetch_context *context, const char *locator, mr__version *version,
                          mr__fetch **out, mr_error *err);
+
+/* The same, with room for a small body, or NULL. Where that is filled nothing is left to read. */
+mr_status mr__fetch_open_into(mr__fetch_context *context, const char *locator, mr__fetch_room *room,
+                              mr__version *version, mr__fetch **out, mr_error *err);
 
 /*
  * Reads the whole object into `dst`, and says in `*got` how long it is: `size`, when that was

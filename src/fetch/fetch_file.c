@@ -105,14 +105,15 @@ static void file_close(mr__fetch *fetch)
     free(self);
 }
 
-static mr_status file_open(mr__fetch_context *context, const char *locator, mr__version *version,
-                           mr__fetch **out, mr_error *err)
+static mr_status file_open(mr__fetch_context *context, const char *locator, mr__fetch_room *room,
+                           mr__version *version, mr__fetch **out, mr_error *err)
 {
     mr_status status;
     struct stat st;
     file *self;
 
     (void)context;
+    (void)room; /* reading does not wait for anybody, so it can follow */
     if (stat(locator, &st) != 0)
         return fail(err, errno, "open");
     status = check_regular(&st, err);

@@ -34,7 +34,7 @@ typedef struct http {
     mr__transfer transfer;
     uint32_t attempt;
     mr__version version; /* that was opened: what is read later must be the same */
-    bool whole;          /* `small` holds the whole body */
+    bool whole;          /* `small`, or the room that was lent, holds the whole body */
 } http;
 
 mr_status mr__fetch_context_open(const mr__fetch_options *options, mr__fetch_context **out,
@@ -365,15 +365,17 @@ static void size_of_rest(const http *self, mr__version *version)
     version->size = first < max ? first : max;
 }
 
-static mr_status http_open(mr__fetch_context *context, const char *locator, mr__version *version,
-                           mr__fetch **out, mr_error *err)
+static mr_status http_open(mr__fetch_context *context, const char *locator, mr__fetch_room *room,
+                           mr__version *version, mr__fetch **out, mr_error *err)
 {
     http *self;
     mr_status status = http_new(context, locator, &self, err);
 
     if (status != MR_OK)
         return status;
+    self->transfer.room = room;
     status = attempt(self, MR__COMMAND_START, err);
+    self->transfer.room = NULL; /* what is read later has a place of its own */
     if (status != MR_OK) {
         http_close(&self->base);
         return status;
@@ -381,7 +383,9 @@ static mr_status http_open(mr__fetch_context *context, const char *locator, mr__
     version_of(&self->transfer.answer, version);
     self->whole = self->transfer.state == MR__TRANSFER_DONE;
     if (self->whole) {
-        version->size = self->transfer.small.len;
+        if (room && self->transfer.dst)
+            room->filled = true;
+        version->size = room && room->filled ? self->transfer.got : self->transfer.small.len;
         version->size_known = true;
     } else {
         size_of_rest(self, version);
@@ -440,6 +444,8 @@ static mr_status http_read(mr__fetch *fetch, void *dst, size_t size, size_t *got
     if (self->version.size_known && size != self->version.size)
         return mr__error_set(err, MR_E_INVALID, "fetch: %zu bytes asked of %llu", size,
                              (unsigned long long)self->version.size);
+    if (self->whole && t->dst)
+        return mr__error_set(err, MR_E_INVALID, "fetch: it is where there was room for it");
     if (self->whole) {
         if (size > 0)
             memcpy(dst, t->small.data, size);

@@ -132,6 +132,26 @@ static size_t hold(mr__transfer *t)
     return CURL_WRITEFUNC_PAUSE;
 }
 
+/* Writes the body where its caller wants it, if there is room: a later attempt finds that of the
+ * first, or, being of another length, does without. */
+static bool place(mr__transfer *t, size_t length)
+{
+    mr__fetch_room *room = t->room;
+
+    if (!room)
+        return false;
+    if (!room->asked) {
+        room->asked = true;
+        room->at = room->take(room, length);
+        room->size = room->at ? length : 0;
+    }
+    if (!room->at || room->size != length)
+        return false;
+    t->dst = room->at;
+    t->dst_size = length;
+    return true;
+}
+
 static void begin_body(mr__transfer *t)
 {
     curl_off_t length = -1;
@@ -141,7 +161,8 @@ static void begin_body(mr__transfer *t)
         CURLE_OK)
         t->answer.length = length;
     /* in one piece, not by doubling; a failure shows when bytes are added */
-    if (!t->dst && length > 0 && length <= (curl_off_t)MR__FETCH_SMALL_BYTES)
+    if (!t->dst && length > 0 && length <= (curl_off_t)MR__FETCH_SMALL_BYTES &&
+        !place(t, (size_t)length))
         (void)mr__buf_reserve(&t->small, (size_t)length);
 }
 
@@ -194,6 +215,8 @@ static void forget_answer(mr__transfer *t)
     t->refused = NULL;
     t->held_ns = 0;
     t->got = 0;
+    if (t->room)
+        t->dst = NULL;
     t->text[0] = '\0';
     mr__buf_reset(&t->small);
 }

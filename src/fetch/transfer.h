@@ -4,7 +4,8 @@
  * they share its connections, names and TLS sessions; callers block on their own transfer:
  *
  *   caller                                    engine thread
- *   mr__engine_run: START  ────────────────▶  RUNNING: bytes go to `small`, at most 256 KiB
+ *   mr__engine_run: START  ────────────────▶  RUNNING: bytes go to `small`, at most 256 KiB, or
+ *                                             to the room that the caller lent for so many
  *   HELD: takes room for the rest  ◀────────  body is larger: paused, its connection waits
  *   mr__engine_run: RESUME ────────────────▶  RUNNING: bytes go to `dst`
  *   DONE: judges it, perhaps starts again ◀─  over: the body is whole, or `result` says why not
@@ -83,7 +84,8 @@ typedef struct mr__transfer {
     bool head_only;
     bool fresh; /* not on a connection that was used before */
     mr__buf small;
-    unsigned char *dst; /* where the body goes, or NULL: `small` */
+    mr__fetch_room *room; /* lent for a small body, or NULL */
+    unsigned char *dst;   /* where the body goes, or NULL: `small` */
     size_t dst_size, got;
 
     mr__answer answer;

@@ -107,6 +107,12 @@ bool mr__pool_slab_take(mr_pool *pool, uint64_t bytes, const bool *stop, uint64_
     return taken;
 }
 
+bool mr__pool_slab_try(mr_pool *pool, uint64_t bytes, uint64_t *offset)
+{
+    return pool->slab_turn == pool->slab_next && !pool->failed &&
+           mr__extents_take(&pool->slab, bytes, offset);
+}
+
 void mr__pool_slab_add(mr_pool *pool, uint64_t offset, uint64_t bytes)
 {
     mr__extents_add(&pool->slab, offset, bytes);

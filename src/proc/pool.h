@@ -166,6 +166,8 @@ size_t mr__pool_cancel(mr_pool *pool, const void *owner, mr__task_list *cancelle
  * meanwhile). `bytes` must not exceed the slab. False when `*stop` became true.
  */
 bool mr__pool_slab_take(mr_pool *pool, uint64_t bytes, const bool *stop, uint64_t *offset);
+/* The same without waiting: false where others wait, or there is no room now. */
+bool mr__pool_slab_try(mr_pool *pool, uint64_t bytes, uint64_t *offset);
 void mr__pool_slab_give(mr_pool *pool, uint64_t offset, uint64_t bytes);
 /* Of `had` bytes that were taken only the first `kept` are needed. */
 void mr__pool_slab_trim(mr_pool *pool, uint64_t offset, uint64_t had, uint64_t kept);

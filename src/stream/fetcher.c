@@ -109,22 +109,50 @@ static bool take_room(mr__entry *entry)
     return room;
 }
 
-/* The room was made for a guess: only what came stays taken. */
-static void settle_room(mr__entry *entry, mr_status status, size_t got)
+/* Of the room only the first `kept` bytes stay taken, or, with `keep` false, none. */
+static void trim_room(mr__entry *entry, bool keep, uint64_t kept)
 {
     mr_pool *pool = entry->stream->pool;
 
+    if (keep && kept == entry->n_bytes)
+        return;
     mr__pool_lock(pool);
-    if (status == MR_OK) {
-        mr__pool_slab_trim(pool, entry->slab_offset, entry->n_bytes, got);
+    if (keep) {
+        mr__pool_slab_trim(pool, entry->slab_offset, entry->n_bytes, kept);
     } else {
         mr__pool_slab_give(pool, entry->slab_offset, entry->n_bytes);
         entry->in_slab = false;
-        got = 0;
     }
     mr__pool_unlock(pool);
+}
+
+/* The room was made for a guess: only what came stays taken. */
+static void settle_room(mr__entry *entry, mr_status status, size_t got)
+{
+    if (status != MR_OK)
+        got = 0;
+    trim_room(entry, status == MR_OK, got);
     entry->n_bytes = entry->version.size = got;
     entry->version.size_known = status == MR_OK;
+}
+
+/* Room for a small body that is coming, if there is some at once: nobody waits for the network and
+ * for room. */
+typedef struct lent {
+    mr__fetch_room room;
+    mr__entry *entry;
+} lent;
+
+static unsigned char *lend(mr__fetch_room *room, size_t bytes)
+{
+    mr__entry *entry = ((lent *)(void *)room)->entry;
+    mr_pool *pool = entry->stream->pool;
+
+    mr__pool_lock(pool);
+    entry->in_slab = mr__pool_slab_try(pool, bytes, &entry->slab_offset);
+    mr__pool_unlock(pool);
+    entry->n_bytes = bytes;
+    return entry->in_slab ? pool->slab_area.base + entry->slab_offset : NULL;
 }
 
 /* A size that is not known is tried with a part of the slab, then with all that is allowed. Room is
@@ -174,14 +202,19 @@ static mr_status bring(mr__entry *entry, mr_error *err)
 {
     mr_stream *stream = entry->stream;
     uint64_t from = mr__clock_ns(), spent;
+    lent place = {.room = {.take = lend}, .entry = entry};
     mr__fetch *fetch = NULL;
     mr_status s;
 
-    s = mr__fetch_open(stream->fetch_context, entry->text.data + entry->locator_at, &entry->version,
-                       &fetch, err);
+    s = mr__fetch_open_into(stream->fetch_context, entry->text.data + entry->locator_at,
+                            &place.room, &entry->version, &fetch, err);
     spent = mr__clock_ns() - from;
-    if (s == MR_OK) {
-        entry->n_bytes = entry->version.size;
+    if (place.room.at)
+        trim_room(entry, place.room.filled, entry->version.size);
+    entry->n_bytes = s == MR_OK ? entry->version.size : 0;
+    if (place.room.filled) {
+        s = judge_size(entry, err);
+    } else if (s == MR_OK) {
         s = entry->version.size_known ? read_sized(entry, fetch, &spent, err)
                                       : read_unsized(entry, fetch, &spent, err);
     }

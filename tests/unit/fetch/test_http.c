@@ -204,6 +204,76 @@ static void a_held_body_can_be_left(void **state)
         mr__fetch_close(&handles[i]);
 }
 
+typedef struct shelf {
+    mr__fetch_room room;
+    unsigned char bytes[70000];
+    unsigned asked;
+    int full;
+} shelf;
+
+static unsigned char *shelf_take(mr__fetch_room *room, size_t bytes)
+{
+    shelf *s = (shelf *)(void *)room;
+
+    s->asked++;
+    return s->full || bytes > sizeof s->bytes ? NULL : s->bytes;
+}
+
+/* Opens with room; what is left to read is read. True if the body came as it was sent. */
+static int open_into(const fixture *f, const char *path, size_t n, shelf *s)
+{
+    unsigned char *bytes = malloc(MAX_BYTES);
+    mr__version version = {0};
+    mr__fetch *handle = NULL;
+    mr_error err;
+    char url[80];
+    size_t got = 0;
+    int same;
+
+    s->room = (mr__fetch_room){.take = shelf_take};
+    s->asked = 0;
+    url_of(f, path, url, sizeof url);
+    assert_int_equal(mr__fetch_open_into(f->context, url, &s->room, &version, &handle, &err),
+                     MR_OK);
+    if (s->room.filled) {
+        assert_int_equal(mr__fetch_read(handle, bytes, n, &got, &err), MR_E_INVALID);
+        same = is_body(s->bytes, (size_t)version.size, n);
+    } else {
+        assert_int_equal(mr__fetch_read(handle, bytes,
+                                        version.size_known ? (size_t)version.size : MAX_BYTES, &got,
+                                        &err),
+                         MR_OK);
+        same = is_body(bytes, got, n);
+    }
+    mr__fetch_close(&handle);
+    free(bytes);
+    return same;
+}
+
+static void a_small_body_goes_where_there_is_room(void **state)
+{
+    fixture *f = *state;
+    shelf *s = calloc(1, sizeof *s);
+
+    assert_true(open_into(f, "60000", 60000, s));
+    assert_true(s->room.filled);
+    assert_int_equal(s->room.size, 60000);
+    assert_int_equal(s->asked, 1);
+    /* there is none: it is gathered as before */
+    s->full = 1;
+    assert_true(open_into(f, "60000", 60000, s));
+    assert_false(s->room.filled);
+    assert_int_equal(s->asked, 1);
+    s->full = 0;
+    /* a large one waits for room, and one whose length is not said is not asked for */
+    assert_true(open_into(f, "300000", 300000, s));
+    assert_int_equal(s->asked, 0);
+    assert_true(open_into(f, "50000/late", 50000, s));
+    assert_false(s->room.filled);
+    assert_int_equal(s->asked, 0);
+    free(s);
+}
+
 static void private_addresses_are_refused_unless_allowed(void **state)
 {
     fixture *f = *state;
@@ -227,6 +297,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(each_caller_gets_its_own_bytes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_interruption_brings_all_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_held_body_can_be_left, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_small_body_goes_where_there_is_room, set_up, tear_down),
         cmocka_unit_test_setup_teardown(private_addresses_are_refused_unless_allowed, set_up,
                                         tear_down),
     };
