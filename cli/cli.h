@@ -35,7 +35,9 @@ enum cli_verb_bit {
     VERB_DELETE = 1024,
     VERB_HEALTH = 2048,
     VERB_INSERT = 4096, /* besides VERB_INGEST: it takes what ingest takes */
-    VERB_ALL = 511 | VERB_DELETE | VERB_HEALTH, /* that do something with pictures or stores */
+    VERB_VERIFY = 8192,
+    VERB_ALL = 511 | VERB_DELETE | VERB_HEALTH |
+               VERB_VERIFY, /* that do something with pictures or stores */
     VERB_RUNS = VERB_INGEST | VERB_EMBED | VERB_PREPROCESS,
     VERB_STORES =
         VERB_INGEST | VERB_SEARCH | VERB_COLLECTION | VERB_REPORT | VERB_DELETE | VERB_HEALTH
@@ -69,6 +71,7 @@ int cli_bench(const struct cli_args *args);
 int cli_config(const struct cli_args *args);
 int cli_delete(const struct cli_args *args);
 int cli_health(const struct cli_args *args);
+int cli_verify(const struct cli_args *args);
 int cli_insert(const struct cli_args *args);
 
 #endif

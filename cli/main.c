@@ -112,6 +112,15 @@ const struct cli_verb cli_verbs[] = {
      "  millrace health --embed triton:http://localhost:8000/clip \\\n"
      "    --plan openai/clip-vit-base-patch32@openclip\n",
      cli_health},
+    {"verify", VERB_VERIFY, "--plan NAME FILE... [OPTION]...",
+     "compares with the reference library, stage by stage",
+     "Each picture goes through Pillow (torchvision or JAX, if the plan is theirs) and through\n"
+     "millrace: decode, mode, resize, crop, tensor. The first stage that differs is shown, with\n"
+     "the largest and the mean difference and the PSNR; the exit status is then 1. A plan that is\n"
+     "not exact may differ by what it says (millrace plan NAME --json, max_error).\n",
+     "  millrace verify --plan openai/clip-vit-base-patch32@openclip photos/*.jpg\n"
+     "  millrace verify --plan my.plan --python venv/bin/python a.png --json\n",
+     cli_verify},
     {"bench", VERB_BENCH, "[SOURCE]... [OPTION]...", "measures the stages on this machine",
      "Measures with the given pictures: the time from process start to the first batch, each "
      "stage,\n"

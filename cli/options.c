@@ -18,6 +18,7 @@
 
 #define RUNS    VERB_RUNS
 #define WORKING (VERB_RUNS | VERB_BENCH)
+#define DECODES (WORKING | VERB_VERIFY)
 
 const struct cli_option cli_options[OPT_COUNT] = {
     [OPT_INTO] = {"into", 0, KIND_TEXT, GROUP_MAIN, VERB_INGEST, "STORE", NULL, 0, 0,
@@ -26,9 +27,12 @@ const struct cli_option cli_options[OPT_COUNT] = {
                   "$MILLRACE_STORE, else the configured store)"},
     [OPT_OUT] = {"out", 0, KIND_TEXT, GROUP_MAIN, VERB_EMBED | VERB_PREPROCESS, "FILE", NULL, 0, 0,
                  "file to write: NAME.npy (and NAME.npy.ids.jsonl beside it), or null: to measure"},
-    [OPT_PLAN] = {"plan", 0, KIND_TEXT, GROUP_MAIN, WORKING | VERB_HEALTH, "NAME|FILE", NULL, 0, 0,
+    [OPT_PLAN] = {"plan", 0, KIND_TEXT, GROUP_MAIN, WORKING | VERB_HEALTH | VERB_VERIFY,
+                  "NAME|FILE", NULL, 0, 0,
                   "preprocessing: a preset or a plan file (default: what the store remembers, else "
                   "what the embedder needs)"},
+    [OPT_PYTHON] = {"python", 0, KIND_TEXT, GROUP_MAIN, VERB_VERIFY, "FILE", NULL, 0, 0,
+                    "interpreter that has the reference library (default: python3 of PATH)"},
     [OPT_EMBEDDER] = {"embed", 0, KIND_TEXT, GROUP_MAIN,
                       VERB_INGEST | VERB_EMBED | VERB_BENCH | VERB_HEALTH, "SPEC", NULL, 0, 0,
                       "embedder: builtin, onnx:MODEL[?OPTIONS], "
@@ -111,15 +115,15 @@ const struct cli_option cli_options[OPT_COUNT] = {
     [OPT_ERROR_BUDGET] = {"error-budget", 0, KIND_BUDGET, GROUP_BAD, RUNS, "1%|N|none", NULL, 0, 0,
                           "bad items that still make a success; N stops the run after more "
                           "(default: 1%)"},
-    [OPT_ITEM_TIMEOUT] = {"item-timeout", 0, KIND_TIME, GROUP_BAD, WORKING, "TIME", NULL, 1,
+    [OPT_ITEM_TIMEOUT] = {"item-timeout", 0, KIND_TIME, GROUP_BAD, DECODES, "TIME", NULL, 1,
                           3600000, "deadline of one picture in a worker, 1ms..1h (default: 10s)"},
-    [OPT_MAX_PIXELS] = {"max-pixels", 0, KIND_COUNT, GROUP_BAD, WORKING, "N", NULL, 1,
+    [OPT_MAX_PIXELS] = {"max-pixels", 0, KIND_COUNT, GROUP_BAD, DECODES, "N", NULL, 1,
                         UINT64_C(1) << 32,
                         "largest picture, width times height (default: "
                         "178956970)"},
-    [OPT_MAX_BYTES] = {"max-bytes", 0, KIND_SIZE, GROUP_BAD, WORKING, "SIZE", NULL, 1,
+    [OPT_MAX_BYTES] = {"max-bytes", 0, KIND_SIZE, GROUP_BAD, DECODES, "SIZE", NULL, 1,
                        UINT64_C(1) << 40, "largest encoded picture (default: half the input slab)"},
-    [OPT_REQUIRE_SANDBOX] = {"require-sandbox", 0, KIND_FLAG, GROUP_BAD, WORKING | VERB_SEARCH,
+    [OPT_REQUIRE_SANDBOX] = {"require-sandbox", 0, KIND_FLAG, GROUP_BAD, DECODES | VERB_SEARCH,
                              NULL, NULL, 0, 0, "refuse to run unless the sandbox is complete"},
 
     [OPT_WORKERS] = {"workers", 0, KIND_AUTO, GROUP_SPEED, WORKING, "N|auto", NULL, 1, 256,
@@ -128,7 +132,7 @@ const struct cli_option cli_options[OPT_COUNT] = {
                    "pictures a batch, 1..4096 (default: 32)"},
     [OPT_BATCH_WAIT] = {"batch-wait-ms", 0, KIND_COUNT, GROUP_SPEED, RUNS, "N", NULL, 0, 86400000,
                         "a partial batch leaves after N ms; 0: only when full (default: 1000)"},
-    [OPT_MEMORY] = {"memory", 0, KIND_SIZE, GROUP_SPEED, WORKING, "SIZE", NULL, 1 << 20,
+    [OPT_MEMORY] = {"memory", 0, KIND_SIZE, GROUP_SPEED, DECODES, "SIZE", NULL, 1 << 20,
                     UINT64_C(1) << 50, "budget for host and workers together (default: 512M)"},
     [OPT_UNORDERED] = {"unordered", 0, KIND_FLAG, GROUP_SPEED, RUNS, NULL, NULL, 0, 0,
                        "deliver batches as they complete, not in the order of the source"},

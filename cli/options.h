@@ -9,6 +9,7 @@ enum cli_option_id {
     OPT_INTO,
     OPT_OUT,
     OPT_PLAN,
+    OPT_PYTHON,
     OPT_EMBEDDER,
     OPT_ONNXRUNTIME,
     OPT_COLLECTION,

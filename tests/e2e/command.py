@@ -18,8 +18,8 @@ SUMMARY = ["items", "ok", "failed", "quarantined", "duplicate", "skipped", "igno
 REPORT = ["id", "uri", "state", "stage", "code", "message", "attempts", "ms", "bytes", "width", "height", "format",
           "fingerprint"]
 COLLECTION = ["name", "num_entities", "dim", "metric", "index", "description", "fingerprint", "embedder"]
-VERBS = ["ingest", "insert", "embed", "preprocess", "search", "collection", "delete", "report", "plan", "doctor", "health",
-         "bench", "config"]
+VERBS = ["ingest", "insert", "embed", "preprocess", "search", "collection", "delete", "report", "plan", "verify",
+         "doctor", "health", "bench", "config"]
 GOOD = 40
 
 
