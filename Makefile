@@ -11,9 +11,9 @@ VENV   := build/venv
 PYTHON := $(VENV)/bin/python
 export DEPS
 
-.PHONY: all build help deps demo test test-servers test-oracles bench soak check fuzz install wheel dist clean distclean \
-        build-test package venv venv-oracles corpus milvus-lite servers deps-demo deps-wheel deps-test deps-servers \
-        deps-check
+.PHONY: all build help deps demo test test-servers test-oracles bench bench-peers soak check fuzz install wheel dist clean distclean \
+        build-test package venv venv-oracles venv-peers corpus milvus-lite servers deps-demo deps-wheel deps-test deps-servers \
+        deps-check deps-bench deps-peers
 # The goals share build directories and print one after the other; Ninja is parallel by itself.
 .NOTPARALLEL:
 
@@ -27,6 +27,7 @@ help:
 	@echo 'make test-oracles comparisons with reference libraries that are large: JAX'
 	@echo 'make check        format, lint, clang-tidy, clang build, sanitizers, NEON, fuzz smoke'
 	@echo 'make bench        the numbers of the README, on this machine'
+	@echo 'make bench-peers  the same beside what others do; installs about 7 GB in build/venv-peers'
 	@echo 'make bench-python the Python package against the C stream and a Pillow pool: bench/results/python.json'
 	@echo 'make soak         memory of long runs and of large pictures, minutes: bench/results/memory-*.json'
 	@echo 'make fuzz T=60    every fuzz target for T seconds'
@@ -56,6 +57,10 @@ deps-test:
 	@tools/deps.sh test
 deps-servers:
 	@tools/deps.sh servers
+deps-bench:
+	@tools/deps.sh bench
+deps-peers:
+	@tools/deps.sh peers
 deps-check:
 	@tools/deps.sh check
 
@@ -102,10 +107,20 @@ check: deps-check corpus milvus-lite
 fuzz: deps-check venv
 	@$(PYTHON) tools/fuzz.py --seconds $(T)
 
-bench: deps-demo build venv
+bench: deps-bench build venv
 	@ninja -C build bench-programs
 	@$(PYTHON) bench/make_sets.py --root build/bench/sets
 	@$(PYTHON) bench/run.py --sets build/bench/sets
+
+# A peer that cannot be installed is an error.
+venv-peers:
+	@tools/venv.sh build/venv-peers peers
+	@CC="cc -mavx2" tools/venv.sh build/venv-peers-simd peers-simd
+
+bench-peers: deps-peers build venv venv-peers
+	@ninja -C build bench-programs
+	@$(PYTHON) bench/make_sets.py --root build/bench/sets
+	@$(PYTHON) bench/run_peers.py --sets build/bench/sets
 
 bench-python: deps-wheel build package
 	@ninja -C build bench-programs

@@ -10,7 +10,7 @@ For each set of photographs, interleaved and in turns of changing order, so that
     generator   the same over a generator of dicts with metadata
     original    preprocess_stream of the original's class, whose arrays are copies, over a list of paths
     c-original  bench/stream.c with its plan, original/masked-stretch
-    pillow      a pool of processes with Pillow and numpy (bench/pillow_pool.py)
+    pillow      a pool of processes with Pillow and numpy (bench/peers/pillow_pool.py)
 
 Ratios are medians over the turns; with every figure they go to bench/results/python.json. The CPU time of
 host and workers together, over the same part of the program, depends far less on who else is busy.
@@ -24,7 +24,7 @@ import sys
 import time
 from pathlib import Path
 
-from run import PLAN, ROOT, machine, run_json
+from contest import PLAN, ROOT, machine, run_json
 
 BENCH = ROOT / "bench"
 STREAMS = ("folder", "paths", "generator", "original")
@@ -63,7 +63,8 @@ def commands(arguments, folder):
     python = {kind: [sys.executable, BENCH / "python_stream.py", kind, arguments.workers, PLAN, folder]
               for kind in STREAMS}
     original = [*loop[:2], ORIGINAL, folder]
-    return {"c": loop, **python, "c-original": original, "pillow": [sys.executable, BENCH / "pillow_pool.py", arguments.workers, folder]}
+    pillow = [sys.executable, BENCH / "peers" / "pillow_pool.py", arguments.workers, folder]
+    return {"c": loop, **python, "c-original": original, "pillow": pillow}
 
 
 def basis(kind):

@@ -4,134 +4,146 @@
 
 For each set of photographs, interleaved so that a noisy machine is noisy for all of them:
 
-    bare     N processes of decode + transform alone (bench/bare.c): the most this code can do here
-    stream   millrace preprocess --out null:, the whole way from files to batches, whole process timed
-    pillow   a pool of N Python processes with Pillow and numpy (bench/pillow_pool.py)
+    limit     N processes of libjpeg-turbo and nothing else (bench/limit.c), files in memory before the clock starts
+    bare      N processes of decode + transform alone (bench/bare.c): the most this code can do here, and its stages
+    millrace  millrace preprocess --out null:, the whole way from files to batches, whole process timed
+    avx2      the same with MILLRACE_CPU=avx2
+    pillow    a pool of N Python processes with Pillow and numpy (bench/peers/pillow_pool.py)
 
-Then the time from exec to the first batch of 32 small pictures, and a whole ingest. Medians, with every
-single figure, the command and the machine, go to bench/results/.
+The -optimised sets hold the same pictures with Huffman tables of their own. Then the time from exec to the first
+batch of 32 small pictures, and a whole ingest. Medians, with every single figure, go to bench/results/.
 """
 import argparse
-import json
 import os
-import platform
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-PLAN = "openai/clip-vit-base-patch32@openclip"
+import chart
+from contest import (PLAN, ROOT, SETS, chosen, files_in, machine, median_ratio, millrace, pin, programs_in, rounded,
+                     run_json, tjbench_check, write_results)
+
+PILLOW = ROOT / "bench" / "peers" / "pillow_pool.py"
+LIMIT_AT_LEAST = 0.95  # of tjbench
 
 
-def run_json(command):
-    """Runs it; its last line is one JSON object."""
-    done = subprocess.run([str(c) for c in command], stdout=subprocess.PIPE, check=True)
-    return json.loads(done.stdout.decode().strip().splitlines()[-1])
+def stages_of(one):
+    """Cycles a source pixel and shares, from one answer of the bare loop."""
+    total = sum(one["ns"].values())
+    cycles = {k: ns * 1e-9 * one["clock_hz"] / one["pixels"] for k, ns in one["ns"].items()}
+    return {"cycles_per_pixel": {k: round(v, 2) for k, v in cycles.items()},
+            "share": {k: round(ns / total, 3) for k, ns in one["ns"].items()},
+            "resize_to_decode": round(one["ns"]["resize"] / one["ns"]["decode"], 3),
+            **({"jpeg": one["jpeg"]} if "jpeg" in one else {})}
 
 
-def rate_of_process(command, items):
-    """Items a second over the whole life of the process."""
-    start = time.perf_counter()
-    summary = run_json(command)
-    seconds = time.perf_counter() - start
-    if summary["ok"] != items:
-        raise SystemExit(f"{command}: {summary['ok']} of {items} are ok")
-    return items / seconds
-
-
-def measure_set(programs, folder, workers, rounds):
-    items = sum(1 for p in folder.iterdir() if not p.name.startswith("."))
-    rates = {"bare": [], "stream": [], "pillow": []}
+def measure_set(programs, folder, workers, rounds, with_pillow):
+    rates = {"limit": [], "bare": [], "millrace": [], "avx2": [], **({"pillow": []} if with_pillow else {})}
+    stages = []
     for turn in range(rounds):
-        rates["bare"].append(
-            run_json([programs["bare"], workers, PLAN, folder])["items_per_s"])
-        rates["stream"].append(rate_of_process(
-            [programs["millrace"], "preprocess", folder, "--out", "null:", "--plan", PLAN,
-             "--workers", workers, "--progress", "never", "--json"], items))
-        if turn < max(1, rounds // 2):
-            rates["pillow"].append(run_json(
-                [sys.executable, ROOT / "bench" / "pillow_pool.py", workers, folder])["items_per_s"])
-    median = {name: statistics.median(values) for name, values in rates.items()}
-    ratios = [s / b for s, b in zip(rates["stream"], rates["bare"])]
-    return {"items": items, "median": {k: round(v, 1) for k, v in median.items()},
-            "stream_to_bare": round(statistics.median(ratios), 3),
-            "stream_to_pillow": round(median["stream"] / median["pillow"], 2),
-            "all": {k: [round(v, 1) for v in values] for k, values in rates.items()}}
+        rates["limit"].append(run_json([programs["limit"], workers, folder])["items_per_s"])
+        stages.append(run_json([programs["bare"], workers, PLAN, folder]))
+        rates["bare"].append(stages[-1]["items_per_s"])
+        rates["millrace"].append(millrace(programs, folder, workers)[0])
+        rates["avx2"].append(millrace(programs, folder, workers, MILLRACE_CPU="avx2")[0])
+        if with_pillow and turn < max(1, rounds // 2):
+            rates["pillow"].append(run_json([sys.executable, PILLOW, workers, folder])["items_per_s"])
+    median = {name: round(statistics.median(values), 1) for name, values in rates.items()}
+    best = max(stages, key=lambda one: one["items_per_s"])  # the least disturbed round
+    return {"items": len(files_in(folder)), "median": median,
+            "ratio": {"millrace_to_limit": median_ratio(rates["millrace"], rates["limit"]),
+                      "avx2_to_limit": median_ratio(rates["avx2"], rates["limit"]),
+                      "millrace_to_bare": median_ratio(rates["millrace"], rates["bare"]),
+                      **({"millrace_to_pillow": round(median["millrace"] / median["pillow"], 2)}
+                         if with_pillow else {})},
+            "stages": stages_of(best), "all": {k: rounded(values) for k, values in rates.items()}}
 
 
-def first_batch(millrace, folder, workers, scratch):
+def first_batch(programs, folder, workers, scratch):
     """Milliseconds from exec to the first batch of 32, twenty times."""
     few = scratch / "first"
     few.mkdir()
     for path in sorted(folder.glob("*-0.jpg"))[:32]:
         os.link(path, few / path.name)
-    times = [run_json([millrace, "preprocess", few, "--out", "null:", "--plan", PLAN, "--workers",
-                       workers, "--json", "--progress", "never"])["first_batch_ms"]
-             for _ in range(20)]
+    times = [millrace(programs, few, workers)[1]["first_batch_ms"] for _ in range(20)]
     return {"median_ms": round(statistics.median(times), 1), "all_ms": times}
 
 
-def whole_ingest(millrace, folder, scratch):
-    summary = run_json([millrace, "ingest", folder, "--into", scratch / "bench.mill", "--json",
+def whole_ingest(programs, folder, scratch):
+    summary = run_json([programs["millrace"], "ingest", folder, "--into", scratch / "bench.mill", "--json",
                         "--progress", "never"])
     return {key: summary[key] for key in
             ("items", "ok", "seconds", "items_per_s", "bottleneck", "peak_memory_bytes")}
 
 
-def machine():
-    cpu = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
-                if line.startswith("model name")), platform.machine())
-    return {"cpu": cpu, "cores": len(os.sched_getaffinity(0)), "kernel": platform.release()}
-
-
 def table(result):
-    lines = ["| set | bare loop | millrace | of bare | Pillow pool | times Pillow |",
-             "|---|---|---|---|---|---|"]
+    lines = ["| set | decode-only limit | bare loop | millrace | of the limit | with AVX2 only | Pillow pool | "
+             "times Pillow |", "|---|---|---|---|---|---|---|---|"]
     for name, one in result["sets"].items():
-        median = one["median"]
-        lines.append(f"| {name} | {median['bare']:.0f} | {median['stream']:.0f} | "
-                     f"{one['stream_to_bare']:.2f} | {median['pillow']:.0f} | "
-                     f"{one['stream_to_pillow']:.1f} |")
+        median, ratio = one["median"], one["ratio"]
+        pillow = (f"{median['pillow']:.0f} | {ratio['millrace_to_pillow']:.1f}" if "pillow" in median else "| ")
+        lines.append(f"| {name} | {median['limit']:.0f} | {median['bare']:.0f} | {median['millrace']:.0f} | "
+                     f"{ratio['millrace_to_limit']:.2f} | {ratio['avx2_to_limit']:.2f} | {pillow} |")
+    lines += ["", "Where the time goes: cycles a source pixel (share), the bare loop.", "",
+              "| set | read | decode | resize | store | resize : decode | JPEG decoders |", "|---|---|---|---|---|---|---|"]
+    for name, one in result["sets"].items():
+        stages = one["stages"]
+        parts = " | ".join(f"{stages['cycles_per_pixel'][k]:.1f} ({100 * stages['share'][k]:.0f} %)"
+                           for k in ("read", "decode", "resize", "store"))
+        who = ", ".join(f"{k} {n}" for k, n in stages.get("jpeg", {}).items()) or "libjpeg-turbo"
+        lines.append(f"| {name} | {parts} | {stages['resize_to_decode']:.2f} | {who} |")
     return "\n".join(lines)
 
 
-def main():
+def picture(result):
+    sets = {name: {"limit": one["median"]["limit"],
+                   "rates": {"millrace": one["median"]["millrace"], "Pillow, pool": one["median"]["pillow"]}}
+            for name, one in result["sets"].items() if "pillow" in one["median"]}
+    return chart.draw(f"images/s, {result['workers']} workers, {result['machine']['cpu']}", sets)
+
+
+def options():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sets", type=Path, default=ROOT / "build" / "bench" / "sets")
     parser.add_argument("--build", type=Path, default=ROOT / "build")
-    parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--limit", type=int, default=0, help="only so many files of each set")
     parser.add_argument("--out", type=Path, default=ROOT / "bench" / "results" / "core.json")
-    arguments = parser.parse_args()
-    programs = {"millrace": arguments.build / "millrace",
-                "bare": arguments.build / "bench" / "bare-loop"}
-    result = {"command": "make bench", "machine": machine(), "workers": arguments.workers,
-              "plan": PLAN, "rounds": arguments.rounds, "sets": {}}
-    scratch = Path(tempfile.mkdtemp(prefix="bench-", dir=arguments.sets))
+    return parser.parse_args()
+
+
+def main():
+    o = options()
+    programs = programs_in(o.build)
+    result = {"command": "make bench", "machine": machine(), "workers": o.workers, "plan": PLAN,
+              "rounds": o.rounds, "limit_check": {}, "sets": {}}
+    pin(o.workers)
+    scratch = Path(tempfile.mkdtemp(prefix="bench-", dir=o.sets))
     try:
-        for name in ("small", "web", "phone"):
-            if (arguments.sets / name).is_dir():
-                result["sets"][name] = measure_set(programs, arguments.sets / name,
-                                                   arguments.workers, arguments.rounds)
-                print(name, json.dumps(result["sets"][name]["median"]), flush=True)
-        result["first_batch"] = first_batch(programs["millrace"], arguments.sets / "small",
-                                            arguments.workers, scratch)
-        result["ingest_small"] = whole_ingest(programs["millrace"], arguments.sets / "small", scratch)
+        for name in SETS:
+            result["limit_check"][name] = tjbench_check(programs["limit"], files_in(o.sets / name)[0], scratch)
+            print("limit :", name, "tjbench", result["limit_check"][name]["ratio"], flush=True)
+        for name in (*SETS, *(f"{s}-optimised" for s in SETS)):
+            folder = chosen(o.sets / name, o.limit, scratch)
+            result["sets"][name] = measure_set(programs, folder, o.workers, o.rounds, name in SETS)
+            print(name, result["sets"][name]["median"], flush=True)
+        result["first_batch"] = first_batch(programs, o.sets / "small", o.workers, scratch)
+        result["ingest_small"] = whole_ingest(programs, chosen(o.sets / "small", o.limit, scratch), scratch)
     finally:
         shutil.rmtree(scratch)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(result, indent=1) + "\n")
-    text = (f"{result['machine']['cpu']}, {arguments.workers} workers, images/s, medians of "
-            f"{arguments.rounds}; `make bench`\n\n{table(result)}\n\n"
-            f"First batch of 32 small JPEGs: {result['first_batch']['median_ms']} ms after exec "
-            f"(median of 20).\n")
-    arguments.out.with_suffix(".md").write_text(text)
-    print(text)
-    return 0
+    write_results(o.out, result,
+                  f"{result['machine']['cpu']}, {o.workers} workers, images/s, medians of {o.rounds}; `make bench`\n\n"
+                  f"{table(result)}\n\nFirst batch of 32 small JPEGs: {result['first_batch']['median_ms']} ms after exec "
+                  f"(median of 20). The limit by itself is "
+                  f"{min(one['ratio'] for one in result['limit_check'].values()):.2f} times as fast as `tjbench`, or more.\n")
+    o.out.with_suffix(".svg").write_text(picture(result))
+    slow = {name: one for name, one in result["limit_check"].items() if one["ratio"] < LIMIT_AT_LEAST}
+    if slow:
+        print(f"bench: the decode-only limit is slower than {LIMIT_AT_LEAST} of tjbench: {slow}", file=sys.stderr)
+    return 1 if slow else 0
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs with apt what a goal of the Makefile needs and this machine lacks, and says so first.
 #
-#   tools/deps.sh SET...      SET: build, wheel, test, servers, demo, check
+#   tools/deps.sh SET...      SET: build, wheel, test, servers, demo, bench, peers, check
 #
 # Does nothing, and needs no network, when everything is there. DEPS=skip turns it off.
 set -eu
@@ -34,9 +34,12 @@ for set in "$@"; do
     # servers: Triton's Python backend is linked with the libpython that comes with python3-dev
     test | servers) wanted="$wanted $build $grpc $python g++ libcmocka-dev nginx-light openssl $photos" ;;
     demo) wanted="$wanted $build $python $photos" ;;
+    bench) wanted="$wanted $build $python $photos libjpeg-turbo-progs" ;;
+    # peers: what Pillow-SIMD is compiled with; the FFmpeg that SPDL looks for, whichever version there is
+    peers) wanted="$wanted $build $python $photos libjpeg-turbo-progs zlib1g-dev ffmpeg" ;;
     check) wanted="$wanted $build $grpc $python g++ libcmocka-dev nginx-light openssl clang clang-format clang-tidy $arm" ;;
     *)
-        echo "deps: unknown set '$set' (build, wheel, test, servers, demo, check)" >&2
+        echo "deps: unknown set '$set' (build, wheel, test, servers, demo, bench, peers, check)" >&2
         exit 2
         ;;
     esac
