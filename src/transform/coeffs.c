@@ -188,7 +188,8 @@ typedef struct shape {
 
 static bool is_tiles(mr__coeffs_form form)
 {
-    return form == MR__COEFFS_TILE_BYTES || form == MR__COEFFS_TILE_WORDS;
+    return form == MR__COEFFS_TILE_BYTES || form == MR__COEFFS_TILE_WORDS ||
+           form == MR__COEFFS_TILE_PAIRS;
 }
 
 static shape shape_of(const mr__coeffs_key *key, const mr__coeffs_span *span)
@@ -299,6 +300,8 @@ static void place_digits(mr__coeffs *c, uint32_t x, uint32_t j, int32_t k)
     } else {
         int16_t *to = (int16_t *)(uintptr_t)c->weights + 8 * group;
 
+        if (c->key.form == MR__COEFFS_TILE_PAIRS)
+            at = at % 2 * 2 + at / 2;
         to[at] = (int16_t)low_digit(k);
         to[4 + at] = (int16_t)((k - low_digit(k)) / (1 << MR__DIGIT_BITS));
     }

@@ -20,7 +20,8 @@ typedef enum mr__coeffs_form {
     /* either pass of tiles (tile_kernels.h): for each output and each four sources, counted from
        `lo` */
     MR__COEFFS_TILE_BYTES, /* three digits of 8 bits: d0[4], d1[4], d2[4], four bytes of nothing */
-    MR__COEFFS_TILE_WORDS  /* lo[4], hi[4] */
+    MR__COEFFS_TILE_WORDS, /* lo[4], hi[4] */
+    MR__COEFFS_TILE_PAIRS  /* the same, each four in the order 0, 2, 1, 3 */
 } mr__coeffs_form;
 
 typedef struct mr__coeffs_key {

@@ -9,8 +9,8 @@
  * pass is the same dot product again.
  *
  * A weight of 22 bits and a sign is cut into digits that the multiplier at hand takes, three of 8
- * bits or two of 11, each signed (coeffs.h: MR__COEFFS_TILE_BYTES, _WORDS). The sum of each digit's
- * products and their combination are exact modulo 2^32, and the result is below 2^31.
+ * bits or two of 11, each signed (coeffs.h: MR__COEFFS_TILE_BYTES, _WORDS, _PAIRS). The sum of each
+ * digit's products and their combination are exact modulo 2^32, and the result is below 2^31.
  */
 #ifndef MR_TRANSFORM_TILE_KERNELS_H
 #define MR_TRANSFORM_TILE_KERNELS_H

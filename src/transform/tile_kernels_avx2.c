@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tiles by AVX2: bytes are widened to 16 bits, and each weight is two digits of 11. */
+/* Tiles by AVX2: 16-bit products, and each weight two digits of 11. */
 #include "transform/tile_kernels.h"
 
 #if defined(__x86_64__)
@@ -14,34 +14,49 @@
 
 /* ---- pixels to planes ---- */
 
-/* Bytes of 48 that belong to channel c: those of each 16, moved to where they come to lie. */
-static inline TARGET __m128i channel(const __m128i in[3], const int8_t order[3][16])
+/* Two times sixteen bytes. */
+static inline TARGET __m256i two_loads(const uint8_t *first, const uint8_t *second)
 {
-    __m128i out = _mm_setzero_si128();
+    const __m128i low = _mm_loadu_si128((const __m128i *)(const void *)first);
+    const __m128i high = _mm_loadu_si128((const __m128i *)(const void *)second);
 
-    for (size_t i = 0; i < 3; i++) {
-        const __m128i places = _mm_loadu_si128((const __m128i *)(const void *)order[i]);
-
-        out = _mm_or_si128(out, _mm_shuffle_epi8(in[i], places));
-    }
-    return out;
+    return _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
 }
 
+/*
+ * Of 48 bytes, each third belongs to a channel. No two that belong to one lie at the same place
+ * among their sixteen, so they come together by choice, and one shuffle puts them in order. Both
+ * 128 bits of a vector do this, with 48 bytes each.
+ */
 TARGET void mr__tile_split_avx2(const uint8_t *row, size_t n, uint8_t *const planes[3])
 {
+    __m256i chosen[3], order[3]; /* chosen[r]: places that are r modulo 3 */
     size_t i = 0;
-    int8_t order[3][3][16];
 
-    memset(order, -1, sizeof order);
-    for (size_t k = 0; k < 48; k++)
-        order[k % 3][k / 16][k / 3] = (int8_t)(k % 16);
-    for (; i + 16 <= n; i += 16) {
-        __m128i in[3];
+    for (size_t c = 0; c < 3; c++) {
+        uint8_t choice[16], places[16];
+
+        for (size_t k = 0; k < 16; k++) {
+            choice[k] = k % 3 == c ? 255 : 0;
+            places[k] = (uint8_t)((3 * k + c) % 16);
+        }
+        chosen[c] = two_loads(choice, choice);
+        order[c] = two_loads(places, places);
+    }
+    for (; i + 32 <= n; i += 32) {
+        const uint8_t *at = row + 3 * i;
+        __m256i in[3];
 
         for (size_t k = 0; k < 3; k++)
-            in[k] = _mm_loadu_si128((const __m128i *)(const void *)(row + 3 * i + 16 * k));
-        for (size_t c = 0; c < 3; c++)
-            _mm_storeu_si128((__m128i *)(void *)(planes[c] + i), channel(in, order[c]));
+            in[k] = two_loads(at + 16 * k, at + 48 + 16 * k);
+        for (size_t c = 0; c < 3; c++) {
+            /* byte k of the second sixteen is number k + 16 = k + 1 modulo 3, of the third k + 2 */
+            __m256i v = _mm256_blendv_epi8(in[0], in[1], chosen[(c + 2) % 3]);
+
+            v = _mm256_blendv_epi8(v, in[2], chosen[(c + 1) % 3]);
+            _mm256_storeu_si256((__m256i *)(void *)(planes[c] + i),
+                                _mm256_shuffle_epi8(v, order[c]));
+        }
     }
     for (; i < n; i++)
         for (size_t c = 0; c < 3; c++)
@@ -100,66 +115,65 @@ static TARGET void load(const mr__tile_rows *rows, uint8_t *tile)
 
 /* ---- the dot product ---- */
 
-/* The sums of sixteen outputs: two partial ones each, of four outputs a vector, by digit. */
+/* The sums of sixteen outputs by digit: of eight a vector. */
 typedef struct sums {
-    __m256i low[4], high[4];
+    __m256i low[2], high[2];
 } sums;
 
 static inline TARGET sums no_sums(void)
 {
-    const __m256i zero = _mm256_setzero_si256();
+    const __m256i zero = _mm256_setzero_si256(),
+                  half = _mm256_set1_epi32(1 << (MR__WEIGHT_BITS - 1));
 
-    return (sums){{zero, zero, zero, zero}, {zero, zero, zero, zero}};
+    return (sums){{half, half}, {zero, zero}};
 }
 
-static inline TARGET __m256i four_words(const uint8_t *at)
+static inline TARGET __m256i two_words(const uint8_t *at)
 {
-    long long words;
+    int32_t words;
 
     memcpy(&words, at, sizeof words);
-    return _mm256_set1_epi64x(words);
+    return _mm256_set1_epi32(words);
 }
 
-/* Sixteen times four bytes times four weights. */
+/* Sixteen times four bytes times four weights. Of four bytes the first and third are one pair of 16
+ * bits, the second and fourth another, so that both sums of products are in the lane of the four.
+ */
 static inline __attribute__((always_inline)) TARGET void weigh(sums *s, const uint8_t *data,
-                                                               const uint8_t *weights)
+                                                               const uint8_t *digits)
 {
-    const __m256i low = four_words(weights), high = four_words(weights + 8);
+    const __m256i low[2] = {two_words(digits), two_words(digits + 4)};
+    const __m256i high[2] = {two_words(digits + 8), two_words(digits + 12)};
 
-    for (size_t i = 0; i < 4; i++) {
-        __m256i four =
-            _mm256_cvtepu8_epi16(_mm_load_si128((const __m128i *)(const void *)(data + 16 * i)));
+    for (size_t i = 0; i < 2; i++) {
+        const __m256i four = _mm256_load_si256((const __m256i *)(const void *)(data + 32 * i));
+        const __m256i even = _mm256_and_si256(four, _mm256_set1_epi16(255));
+        const __m256i odd = _mm256_srli_epi16(four, 8);
 
-        s->low[i] = _mm256_add_epi32(s->low[i], _mm256_madd_epi16(four, low));
-        s->high[i] = _mm256_add_epi32(s->high[i], _mm256_madd_epi16(four, high));
+        s->low[i] = _mm256_add_epi32(s->low[i], _mm256_madd_epi16(even, low[0]));
+        s->high[i] = _mm256_add_epi32(s->high[i], _mm256_madd_epi16(even, high[0]));
+        s->low[i] = _mm256_add_epi32(s->low[i], _mm256_madd_epi16(odd, low[1]));
+        s->high[i] = _mm256_add_epi32(s->high[i], _mm256_madd_epi16(odd, high[1]));
     }
 }
 
 /* The digits put together, rounded and shifted; not clamped. out[i]: outputs 8 i.. 8 i + 7. */
 static inline __attribute__((always_inline)) TARGET void total(const sums *s, __m256i out[2])
 {
-    const __m256i half = _mm256_set1_epi32(1 << (MR__WEIGHT_BITS - 1));
-
     for (size_t i = 0; i < 2; i++) {
-        __m256i a = _mm256_slli_epi32(s->high[2 * i], MR__DIGIT_BITS);
-        __m256i b = _mm256_slli_epi32(s->high[2 * i + 1], MR__DIGIT_BITS);
+        const __m256i high = _mm256_slli_epi32(s->high[i], MR__DIGIT_BITS);
 
-        a = _mm256_add_epi32(a, s->low[2 * i]);
-        b = _mm256_add_epi32(b, s->low[2 * i + 1]);
-        a = _mm256_add_epi32(_mm256_hadd_epi32(a, b), half);
-        /* hadd works in 128 bits each */
-        out[i] = _mm256_permute4x64_epi64(_mm256_srai_epi32(a, MR__WEIGHT_BITS), 0xD8);
+        out[i] = _mm256_srai_epi32(_mm256_add_epi32(s->low[i], high), MR__WEIGHT_BITS);
     }
 }
 
 /* ---- horizontal ---- */
 
 /* Four outputs of one channel, sixteen rows: to four quads. */
-static inline __attribute__((always_inline)) TARGET void four_outputs(const uint8_t *tile,
-                                                                      const mr__coeffs *coeffs,
-                                                                      uint32_t x, size_t groups,
-                                                                      uint8_t *const quads[4])
+static inline __attribute__((always_inline)) TARGET void
+four_outputs(const uint8_t *tile, const mr__coeffs *coeffs, uint32_t x, uint8_t *const quads[4])
 {
+    const size_t groups = coeffs->groups;
     __m256i v[4][2];
 
     for (uint32_t q = 0; q < 4; q++) {
@@ -181,85 +195,53 @@ static inline __attribute__((always_inline)) TARGET void four_outputs(const uint
     }
 }
 
-static inline __attribute__((always_inline)) TARGET void
-horizontal_groups(const uint8_t *tile, const mr__coeffs *coeffs, uint8_t *const quads[4],
-                  size_t plane, size_t groups)
+/* A loop over groups of any number is faster here than one that is unrolled: sixteen registers. */
+static TARGET void horizontal(const uint8_t *tile, const mr__coeffs *coeffs,
+                              uint8_t *const quads[4], size_t plane)
 {
     for (uint32_t x = 0; x < coeffs->key.count; x += 4) {
         for (size_t c = 0; c < 3; c++) {
             const size_t at = c * plane + 4 * (size_t)x;
             uint8_t *const to[4] = {quads[0] + at, quads[1] + at, quads[2] + at, quads[3] + at};
 
-            four_outputs(tile + 64 * c, coeffs, x, groups, to);
+            four_outputs(tile + 64 * c, coeffs, x, to);
         }
-    }
-}
-
-static TARGET void horizontal(const uint8_t *tile, const mr__coeffs *coeffs,
-                              uint8_t *const quads[4], size_t plane)
-{
-    switch (coeffs->groups) {
-    case 2:
-        horizontal_groups(tile, coeffs, quads, plane, 2);
-        break;
-    case 3:
-        horizontal_groups(tile, coeffs, quads, plane, 3);
-        break;
-    case 4:
-        horizontal_groups(tile, coeffs, quads, plane, 4);
-        break;
-    default:
-        horizontal_groups(tile, coeffs, quads, plane, coeffs->groups);
-        break;
     }
 }
 
 /* ---- vertical ---- */
 
-/* Sixteen columns of one channel of a line, clamped to bytes. */
-static inline __attribute__((always_inline)) TARGET __m128i columns(const mr__tile_line *line,
-                                                                    size_t groups, size_t at)
+/* Sixteen columns of one channel of a line; not clamped. */
+static inline __attribute__((always_inline)) TARGET void columns(const mr__tile_line *line,
+                                                                 size_t at, __m256i out[2])
 {
     sums s = no_sums();
-    __m256i v[2], words;
 
-    for (size_t g = 0; g < groups; g++)
+    for (size_t g = 0; g < line->groups; g++)
         weigh(&s, line->quads[g] + at, line->digits + g * MR__TILE_DIGITS);
-    total(&s, v);
-    words = _mm256_permute4x64_epi64(_mm256_packs_epi32(v[0], v[1]), 0xD8);
-    return _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
-}
-
-static inline __attribute__((always_inline)) TARGET void
-bytes_groups(const mr__tile_line *line, uint8_t *const out[3], size_t groups)
-{
-    for (size_t c = 0; c < 3; c++) {
-        for (size_t x = 0; x < line->width; x += 16) {
-            const __m128i v = columns(line, groups, c * line->plane + 4 * x);
-            uint8_t last[16];
-
-            if (line->width - x >= 16) {
-                _mm_storeu_si128((__m128i *)(void *)(out[c] + x), v);
-            } else {
-                _mm_storeu_si128((__m128i *)(void *)last, v);
-                memcpy(out[c] + x, last, line->width - x);
-            }
-        }
-    }
+    total(&s, out);
 }
 
 static TARGET void bytes(const mr__tile_line *line, uint8_t *const out[3])
 {
-    switch (line->groups) {
-    case 2:
-        bytes_groups(line, out, 2);
-        break;
-    case 3:
-        bytes_groups(line, out, 3);
-        break;
-    default:
-        bytes_groups(line, out, line->groups);
-        break;
+    for (size_t c = 0; c < 3; c++) {
+        for (size_t x = 0; x < line->width; x += 16) {
+            __m256i v[2], words;
+            __m128i sixteen;
+            uint8_t last[16];
+
+            columns(line, c * line->plane + 4 * x, v);
+            /* packing works in 128 bits each */
+            words = _mm256_permute4x64_epi64(_mm256_packs_epi32(v[0], v[1]), 0xD8);
+            sixteen =
+                _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+            if (line->width - x >= 16) {
+                _mm_storeu_si128((__m128i *)(void *)(out[c] + x), sixteen);
+            } else {
+                _mm_storeu_si128((__m128i *)(void *)last, sixteen);
+                memcpy(out[c] + x, last, line->width - x);
+            }
+        }
     }
 }
 
@@ -268,9 +250,11 @@ typedef struct spread {
     __m256 scale[2], mean, over[2];
 } spread;
 
-static inline TARGET __m256 normalised(const spread *s, __m128i levels)
+static inline TARGET __m256 normalised(const spread *s, __m256i v)
 {
-    const __m256 level = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(levels));
+    const __m256i clamped =
+        _mm256_min_epi32(_mm256_max_epi32(v, _mm256_setzero_si256()), _mm256_set1_epi32(255));
+    const __m256 level = _mm256_cvtepi32_ps(clamped);
     const __m256 unit = _mm256_fmadd_ps(level, s->scale[0], _mm256_mul_ps(level, s->scale[1]));
     const __m256 off = _mm256_sub_ps(unit, s->mean);
 
@@ -278,13 +262,16 @@ static inline TARGET __m256 normalised(const spread *s, __m128i levels)
 }
 
 static inline __attribute__((always_inline)) TARGET void
-floats_channel(const mr__tile_line *line, size_t plane, const spread *s, float *out, size_t groups)
+floats_channel(const mr__tile_line *line, size_t plane, const spread *s, float *out)
 {
     for (size_t x = 0; x < line->width; x += 16) {
-        const __m128i v = columns(line, groups, plane + 4 * x);
-        const __m256 low = normalised(s, v), high = normalised(s, _mm_unpackhi_epi64(v, v));
+        __m256i v[2];
+        __m256 low, high;
         float last[16];
 
+        columns(line, plane + 4 * x, v);
+        low = normalised(s, v[0]);
+        high = normalised(s, v[1]);
         if (line->width - x >= 16) {
             _mm256_storeu_ps(out + x, low);
             _mm256_storeu_ps(out + x + 8, high);
@@ -303,22 +290,12 @@ static TARGET void floats(const mr__tile_line *line, const mr__normal *normal, f
                           _mm256_set1_ps(normal->mean[c]),
                           {_mm256_set1_ps(normal->over[c][0]), _mm256_set1_ps(normal->over[c][1])}};
 
-        switch (line->groups) {
-        case 2:
-            floats_channel(line, c * line->plane, &s, out[c], 2);
-            break;
-        case 3:
-            floats_channel(line, c * line->plane, &s, out[c], 3);
-            break;
-        default:
-            floats_channel(line, c * line->plane, &s, out[c], line->groups);
-            break;
-        }
+        floats_channel(line, c * line->plane, &s, out[c]);
     }
 }
 
 const mr__tile_kernels mr__tile_kernels_avx2 = {.name = "avx2",
-                                                .form = MR__COEFFS_TILE_WORDS,
+                                                .form = MR__COEFFS_TILE_PAIRS,
                                                 .split = mr__tile_split_avx2,
                                                 .load = load,
                                                 .horizontal = horizontal,

@@ -34,7 +34,10 @@ static int64_t weight(const mr__coeffs *c, uint32_t x, uint32_t j)
 
         if (c->key.form == MR__COEFFS_TILE_BYTES)
             return d[0] + INT64_C(256) * d[4] + INT64_C(65536) * d[8];
-        return c->weights[8 * four + at % 4] + INT64_C(2048) * c->weights[8 * four + 4 + at % 4];
+        at %= 4;
+        if (c->key.form == MR__COEFFS_TILE_PAIRS)
+            at = at % 2 * 2 + at / 2;
+        return c->weights[8 * four + at] + INT64_C(2048) * c->weights[8 * four + 4 + at];
     }
     if (c->key.form == MR__COEFFS_ROWS)
         return (int64_t)w[c->stride + j] * 2048 + w[j];
@@ -196,7 +199,7 @@ static void test_tile_weights(void **state)
         const mr__coeffs *rows = mr__coeffs_get(cache, &key), *tiles;
         uint32_t most = 0;
 
-        key.form = i % 2 ? MR__COEFFS_TILE_BYTES : MR__COEFFS_TILE_WORDS;
+        key.form = (mr__coeffs_form)((int)MR__COEFFS_TILE_BYTES + i % 3);
         tiles = mr__coeffs_get(cache, &key);
         assert_true(tiles->groups <= (tiles->hi - tiles->lo + 3) / 4);
         for (uint32_t x = 0; x < ((key.count + 3) & ~3u); x++) {
