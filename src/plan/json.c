@@ -55,6 +55,7 @@ char *mr__plan_json_make(const mr_plan *plan)
         json_object_set_new(object, "crop_size", json_pack("[i,i]", s->crop_width, s->crop_height));
     rc |= json_object_set_new(object, "fill",
                               json_pack("[i,i,i]", s->fill[0], s->fill[1], s->fill[2]));
+    rc |= json_object_set_new(object, "reducing_gap", json_real(s->reducing_gap));
     rc |= json_object_set_new(object, "rescale", json_real(shown(s->rescale, false)));
     rc |= json_object_set_new(object, "mean", floats(s->mean));
     rc |= json_object_set_new(object, "std", floats(s->std));

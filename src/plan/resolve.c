@@ -44,6 +44,17 @@ static mr_status resolve_sizes(mr__plan_spec *s, const char **key, mr_error *err
     return MR_OK;
 }
 
+static mr_status resolve_gap(mr__plan_spec *s, const char **key, mr_error *err)
+{
+    if (s->resize == MR__RESIZE_NONE || s->filter == MR__FILTER_NEAREST || s->reducing_gap == 0.0)
+        s->reducing_gap = 0.0; /* no negative zero; nearest reduces nothing */
+    else if (!(s->reducing_gap >= 1.0) || s->reducing_gap > 65536.0)
+        return blame(key, "reducing_gap", err, "must be 0 (none) or 1 to 65536");
+    else if (s->engine != MR__ENGINE_PILLOW)
+        return blame(key, "reducing_gap", err, "only Pillow's engine has it");
+    return MR_OK;
+}
+
 /* What the other engines cannot do. */
 static mr_status resolve_engine(mr__plan_spec *s, const char **key, mr_error *err)
 {
@@ -96,6 +107,8 @@ mr_status mr__spec_resolve(mr__plan_spec *spec, const char **key, mr_error *err)
 
     if (status == MR_OK)
         status = resolve_engine(spec, key, err);
+    if (status == MR_OK)
+        status = resolve_gap(spec, key, err);
     if (status == MR_OK)
         status = resolve_norm(spec, key, err);
     if (status != MR_OK)

@@ -73,6 +73,7 @@ typedef struct mr__plan_spec {
     mr__engine_kind engine;
     mr__filter filter;
     mr__pass_order pass_order;
+    double reducing_gap; /* 0: none; of Pillow's resize(): whole factors are averaged before */
     mr__crop_rule crop;
     uint32_t crop_width, crop_height;
     uint8_t fill[3]; /* RGB of padding, before normalisation */

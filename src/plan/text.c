@@ -25,7 +25,7 @@ typedef struct field {
     kind kind;
     size_t at;                  /* offset in mr__plan_spec */
     const char *const *choices; /* NULL-terminated, in the order of the enum */
-    bool quiet;                 /* a choice that is not written while it is the first */
+    bool quiet;                 /* not written while it is the first choice, or 0 */
 } field;
 
 #define AT(member)  offsetof(mr__plan_spec, member)
@@ -53,6 +53,7 @@ static const field fields[] = {
     {"engine", CHOICE, AT(engine), engine_names, true},
     {"filter", CHOICE, AT(filter), filter_names, false},
     {"pass_order", CHOICE, AT(pass_order), order_names, false},
+    {"reducing_gap", DOUBLE, AT(reducing_gap), NULL, true},
     {"crop", CHOICE, AT(crop), crop_names, false},
     {"crop_size", SIZE, AT(crop_width), NULL, false},
     {"fill", BYTES3, AT(fill), NULL, false},
@@ -122,8 +123,13 @@ static bool print_value(const mr__plan_spec *spec, const field *f, char *text, s
 
 static bool is_first(const mr__plan_spec *spec, const field *f)
 {
+    double number;
     uint32_t n;
 
+    if (f->kind == DOUBLE) {
+        memcpy(&number, (const char *)spec + f->at, sizeof number);
+        return number == 0.0;
+    }
     memcpy(&n, (const char *)spec + f->at, sizeof n);
     return n == 0;
 }

@@ -96,7 +96,7 @@ static axis axis_of(const mr__coeffs_key *key)
 {
     axis a;
 
-    a.scale = (double)key->n / (double)key->m;
+    a.scale = (key->box != 0.0f ? (double)key->box : (double)key->n) / (double)key->m;
     a.filter_scale = a.scale < 1.0 ? 1.0 : a.scale;
     a.support = filters[key->filter].support * a.filter_scale;
     return a;
@@ -104,7 +104,7 @@ static axis axis_of(const mr__coeffs_key *key)
 
 static bool is_single(const mr__coeffs_key *key)
 {
-    return key->n == key->m || key->filter == MR__FILTER_NEAREST;
+    return mr__coeffs_identity(key) || key->filter == MR__FILTER_NEAREST;
 }
 
 /* First source and number of taps of output i of a filtered axis. */
@@ -144,7 +144,7 @@ void mr__coeffs_measure(const mr__coeffs_key *key, mr__coeffs_span *out)
     axis a = axis_of(key);
     uint32_t taps;
 
-    if (key->n == key->m) {
+    if (mr__coeffs_identity(key)) {
         *out = (mr__coeffs_span){key->from, key->from + key->count, 1, 1};
         return;
     }
@@ -380,13 +380,13 @@ static void fill(mr__coeffs *c, uint32_t *first, uint32_t *taps, double *w)
     const mr__coeffs_key *key = &c->key;
     axis a = axis_of(key);
 
-    if (key->n != key->m && key->filter == MR__FILTER_NEAREST)
+    if (!mr__coeffs_identity(key) && key->filter == MR__FILTER_NEAREST)
         nearest_sources(key, first);
     if (key->form == MR__COEFFS_SHORT)
         c->bits = short_bits(key, &a, w);
     for (uint32_t x = 0; x < key->count; x++) {
         if (is_single(key)) {
-            if (key->n == key->m)
+            if (mr__coeffs_identity(key))
                 first[x] = key->from + x;
             taps[x] = 1;
             w[0] = 1.0;
@@ -421,7 +421,7 @@ mr__coeffs *mr__coeffs_make(const mr__coeffs_key *key, size_t *bytes)
         memset(block, 0, s.bytes);
         c = (mr__coeffs *)(void *)block;
         c->key = *key;
-        c->identity = key->n == key->m;
+        c->identity = mr__coeffs_identity(key);
         c->lo = span.lo;
         c->hi = span.hi;
         c->max_taps = span.max_taps;

@@ -29,11 +29,18 @@ typedef struct mr__coeffs_key {
     mr__filter filter;
     uint32_t from, count; /* outputs from..from+count-1 are wanted */
     mr__coeffs_form form;
+    float box; /* the part of the source that is brought to m, from 0; 0: all n pixels */
 } mr__coeffs_key;
+
+/* Is the pass skipped? */
+static inline bool mr__coeffs_identity(const mr__coeffs_key *key)
+{
+    return key->n == key->m && key->box == 0.0f;
+}
 
 typedef struct mr__coeffs {
     mr__coeffs_key key;
-    bool identity;   /* n == m: the pass is skipped */
+    bool identity;   /* the pass is skipped */
     uint32_t lo, hi; /* sources that are read: [lo, hi) */
     uint32_t max_taps;
     uint32_t stride;        /* an output, max_taps rounded up: to 8 (rows, short), 4 (float, torch),

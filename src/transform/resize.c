@@ -46,7 +46,7 @@ static bool is_vertical_first(const mr__resize_job *job, mr__pass_order order)
     const int64_t dw = width - job->h.m, dh = height - job->v.m;
 
     /* rows are held as they come in only where both passes have the same values */
-    if (dw == 0 || dh <= 0 || job->engine->in_bytes != job->engine->out_bytes)
+    if (mr__coeffs_identity(&job->h) || dh <= 0 || job->engine->in_bytes != job->engine->out_bytes)
         return false;
     return order == MR__PASS_PILLOW_13 ? dh > 2 * dw
                                        : order == MR__PASS_PILLOW_12_2 && height > 100 * width;

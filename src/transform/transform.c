@@ -13,6 +13,7 @@
 #include "transform/colour.h"
 #include "transform/normalise.h"
 #include "transform/orient.h"
+#include "transform/reduce.h"
 #include "transform/resize.h"
 #include "transform/store.h"
 #include "transform/tiler.h"
@@ -25,15 +26,17 @@ typedef struct job {
     mr__geometry geometry;
     mr__colour colour;
     mr__orient orient;
+    mr__reduce_job reduce;
+    bool reduces; /* rows are averaged before the passes */
     mr__resize_job resize;
     bool tiles; /* the passes are the tiler's */
     mr__tiler_job tiler;
     mr__region upright; /* what is read of the upright picture */
     mr__region region;  /* the same of the stored one */
     uint32_t pixel_bytes;
-    bool turned;                         /* the stored region is collected before the first row */
-    size_t rgb_stride;                   /* bytes a plane after the colour rule */
-    size_t work, rgb, row, stored, line; /* offsets in the scratch, behind the resizer's */
+    bool turned;       /* the stored region is collected before the first row */
+    size_t rgb_stride; /* bytes a plane after the colour rule */
+    size_t work, rgb, row, stored, line, cells; /* offsets in the scratch, behind the resizer's */
     size_t bytes;
 } job;
 
@@ -54,6 +57,7 @@ struct mr__transform {
     mr__palette palette;
     mr__resizer resizer;
     mr__tiler tiler;
+    mr__reducer reducer;
     uint32_t columns_x0; /* first column that the decoder delivers */
     uint32_t columns_x1;
     void (*finish)(mr__transform *t, const uint8_t *planes); /* a row out of the passes */
@@ -82,7 +86,8 @@ static void place_buffers(job *j)
     j->line = j->stored;
     if (j->turned)
         j->line += aligned(stored_width * j->pixel_bytes * (j->region.y1 - j->region.y0));
-    j->bytes = j->line + aligned(stored_width * pixel);
+    j->cells = j->line + aligned(stored_width * pixel);
+    j->bytes = j->cells + j->reduce.bytes;
 }
 
 static const mr__engine *engine_of(const mr__plan_spec *spec, const mr__colour *colour)
@@ -104,8 +109,8 @@ static bool takes_tiles(const job *j)
 {
     const mr__resize_job *r = &j->resize;
 
-    return r->engine == &mr__engine_bytes && r->channels == 3 && j->colour.out == NULL &&
-           !r->vertical_first && (r->h.n != r->h.m || r->v.n != r->v.m) &&
+    return !j->reduces && r->engine == &mr__engine_bytes && r->channels == 3 &&
+           j->colour.out == NULL && !r->vertical_first && (r->h.n != r->h.m || r->v.n != r->v.m) &&
            r->h.filter != MR__FILTER_NEAREST;
 }
 
@@ -126,6 +131,9 @@ static mr_status job_make(const mr__transform *t, const mr__picture *picture, jo
     status = mr__colour_rules(spec, picture, resized, &j->colour, err);
     if (status != MR_OK)
         return status;
+    if (spec->reducing_gap != 0.0 && resized && j->colour.wide)
+        return mr__error_item(err, MR_STAGE_TRANSFORM, MR_CODE_UNSUPPORTED_VARIANT,
+                              "16-bit grey with a reducing_gap before RGB");
     j->pixel_bytes = mr__mode_bytes(picture->mode);
     j->turned = j->orient.orientation != 1;
     j->resize.h = (mr__coeffs_key){.n = j->orient.up_width,
@@ -139,6 +147,7 @@ static mr_status job_make(const mr__transform *t, const mr__picture *picture, jo
                                    .from = g->crop_y,
                                    .count = g->crop_height};
     j->resize.channels = j->colour.channels;
+    j->reduces = mr__reduce_axes(&j->reduce, resized ? spec->reducing_gap : 0.0, &j->resize);
     j->resize.engine = engine_of(spec, &j->colour);
     mr__resize_measure(&j->resize, spec->pass_order);
     j->tiles = t->tiles != NULL && takes_tiles(j);
@@ -150,6 +159,8 @@ static mr_status job_make(const mr__transform *t, const mr__picture *picture, jo
     }
     j->upright = (mr__region){
         .x0 = j->resize.x0, .y0 = j->resize.y0, .x1 = j->resize.x1, .y1 = j->resize.y1};
+    if (j->reduces)
+        mr__reduce_region(&j->reduce, &j->upright);
     j->region = mr__orient_region(&j->orient, &j->upright);
     place_buffers(j);
     return MR_OK;
@@ -358,6 +369,10 @@ static void take_row(mr__transform *t, const uint8_t *row)
         take_strip(t, &(mr__strip){.planes = {row}, .n_rows = 1}, 0);
         return;
     }
+    if (j->reduces)
+        row = mr__reducer_push(&t->reducer, row);
+    if (row == NULL)
+        return;
     mr__resizer_push(&t->resizer, row);
     while ((planes = mr__resizer_next(&t->resizer)) != NULL)
         t->finish(t, planes);
@@ -387,6 +402,9 @@ mr_status mr__transform_begin(mr__transform *transform, const mr__picture *pictu
     else
         mr__resizer_init(&transform->resizer, &transform->job.resize, transform->kernels, h, v,
                          transform->scratch);
+    if (transform->job.reduces)
+        mr__reducer_init(&transform->reducer, &transform->job.reduce,
+                         transform->scratch + transform->job.cells);
     if (picture->mode == MR__MODE_P || picture->palette.has_key)
         transform->palette = picture->palette;
     choose_finish(transform);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Runs the transform on pictures from stdin and writes the tensors to stdout, for the oracles.
- * A record is twenty-two 32-bit words (see `record`), a palette of 1,024 bytes if the mode is P
+ * A record is twenty-three 32-bit words (see `record`), a palette of 1,024 bytes if the mode is P
  * (256 x red, green, blue, alpha), then the pixels, without padding. The answer is a status word (0
  * or the reason code) and, on 0, the row of output. With an argument N: each picture N times, and
  * the nanoseconds of the fastest on stderr. MILLRACE_CPU chooses the kernels.
@@ -17,7 +17,7 @@
 typedef struct record {
     uint32_t mode, width, height, orientation, palette_n, palette_alpha, transparency;
     uint32_t colour_order, alpha, exif, resize, resize_width, resize_height, filter, pass_order;
-    uint32_t crop, crop_width, crop_height, dtype, layout, engine, norm;
+    uint32_t crop, crop_width, crop_height, dtype, layout, engine, norm, gap;
 } record;
 
 static void fail(const char *why)
@@ -52,6 +52,7 @@ static mr__plan_spec spec_of(const record *r)
                        .engine = (mr__engine_kind)r->engine,
                        .filter = (mr__filter)r->filter,
                        .pass_order = (mr__pass_order)r->pass_order,
+                       .reducing_gap = (double)r->gap / 16.0,
                        .crop = (mr__crop_rule)r->crop,
                        .crop_width = r->crop_width,
                        .crop_height = r->crop_height,

@@ -33,7 +33,7 @@ CROP_NONE, CROP_EVEN, CROP_FLOOR = range(3)
 CHANNELS = {"1": 1, "L": 1, "LA": 2, "P": 1, "RGB": 3, "RGBA": 4, "CMYK": 4, "I;16": 2}
 FIELDS = ("mode width height orientation palette_n palette_alpha transparency colour_order alpha exif "
           "resize resize_width resize_height filter pass_order crop crop_width crop_height dtype "
-          "layout engine norm").split()
+          "layout engine norm gap").split()
 
 
 class Case:
@@ -42,7 +42,7 @@ class Case:
     def __init__(self, mode, width, height, seed, **spec):
         self.spec = dict(orientation=1, palette_n=0, palette_alpha=0, transparency=0, colour_order=0,
                          alpha=0, exif=0, resize=SQUASH, resize_width=0, resize_height=0, filter=4,
-                         pass_order=1, crop=CROP_NONE, crop_width=0, crop_height=0, dtype=1, layout=1, engine=0, norm=0)
+                         pass_order=1, crop=CROP_NONE, crop_width=0, crop_height=0, dtype=1, layout=1, engine=0, norm=0, gap=0)
         self.spec.update(spec, mode=MODES.index(mode), width=width, height=height)
         rng = np.random.default_rng(seed)
         self.mode = mode
@@ -68,7 +68,7 @@ class Case:
             self.palette[self.spec["palette_n"]:] = (0, 0, 0, 255)
 
     def record(self):
-        words = struct.pack("<22I", *[self.spec[f] for f in FIELDS])
+        words = struct.pack("<23I", *[self.spec[f] for f in FIELDS])
         return words + (self.palette.tobytes() if self.mode == "P" else b"") + self.data.tobytes()
 
     def image(self):
@@ -114,7 +114,7 @@ class Case:
                     else (int(short * width / height), short))
         else:
             size = image.size
-        image = image.resize(size, RESAMPLE[s["filter"]])
+        image = image.resize(size, RESAMPLE[s["filter"]], reducing_gap=s["gap"] / 16 or None)
         box = self.crop_box(size, shift)
         if box is not None:
             image = image.crop(box)
@@ -201,6 +201,10 @@ def random_case(rng, seed):
         spec["alpha"] = 1
     if rng.random() < 0.15:
         spec.update(exif=1, orientation=rng.randint(1, 8))
+    if rng.random() < 0.3:  # sixteenths
+        spec["gap"] = rng.choice([16, 17, 24, 32, 40, 48])
+    if mode == "I;16" and spec["colour_order"] == 1:
+        spec["gap"] = 0  # Pillow refuses; so does the transform
     if mode == "I;16" and spec["colour_order"] == 1 and spec["filter"] == 0:
         spec["filter"] = 1  # refused by the transform as unsupported_variant; see the unit tests
     return Case(mode, width, height, seed, **spec)
@@ -254,6 +258,10 @@ def controls(driver):
             for s in range(3) for p in (0, 1)]
     yield "tall pictures are exact", differing(driver, tall[1::2])[0] == 0
     yield "the other pass order is noticed", differing(driver, tall[0::2])[0] > 0
+    gap = [Case("RGB", 403, 305, s, resize_width=60, resize_height=44, gap=g) for s in range(3) for g in (0, 32)]
+    yield "a reducing_gap is exact", differing(driver, gap[1::2])[0] == 0
+    got = run(driver, gap)[0]
+    yield "a missing reducing_gap is noticed", any(np.any(a != b) for a, b in zip(got[0::2], got[1::2]))
     crop = [Case("RGB", 300, 200, s, resize=SHORTEST, resize_width=100, resize_height=100, crop=CROP_EVEN,
                  crop_width=90, crop_height=90) for s in range(3)]
     yield "a crop moved by one pixel is noticed", differing(driver, crop, shift=1)[0] > 0

@@ -143,6 +143,9 @@ static void test_names_refused(void **state)
     refuse_name("original/masked-stretch?colour=rgb-last", MR_E_INVALID, "use rgb-first");
     refuse_name("original/masked-stretch?norm=none&dtype=u8", MR_E_INVALID, "use f32");
     refuse_name("original/masked-stretch?crop=centre-floor&crop_size=4x4", MR_E_INVALID, "crop");
+    refuse_name("letterbox?reducing_gap=0.5", MR_E_INVALID, "reducing_gap: must be 0 (none) or 1");
+    refuse_name("letterbox?reducing_gap=1e6", MR_E_INVALID, "reducing_gap: must be");
+    refuse_name("letterbox?reducing_gap=2&engine=torch-uint8", MR_E_INVALID, "only Pillow's");
     refuse_name("letterbox?engine=torch-uint8&filter=hamming", MR_E_INVALID, "lanczos as well");
     refuse_name("letterbox?engine=torch-float&filter=lanczos", MR_E_INVALID,
                 "bilinear and bicubic");
@@ -292,6 +295,27 @@ static void test_numbers_come_back(void **state)
     assert_string_equal(text, "0.00392156862745098");
 }
 
+/* A key that came later is written only where it says something. */
+static void test_reducing_gap(void **state)
+{
+    mr_plan *plan = open_plan("letterbox?reducing_gap=2"), *none, *same = NULL;
+    mr_error err;
+
+    (void)state;
+    assert_non_null(strstr(mr_plan_text(plan), "\nreducing_gap=2\n"));
+    assert_int_equal(mr_plan_parse(mr_plan_text(plan), &same, &err), MR_OK);
+    assert_string_equal(mr_plan_fingerprint(same), mr_plan_fingerprint(plan));
+    mr_plan_close(&same);
+    none = open_plan("letterbox?reducing_gap=-0");
+    same = open_plan("letterbox");
+    assert_null(strstr(mr_plan_text(none), "gap"));
+    assert_string_equal(mr_plan_fingerprint(none), mr_plan_fingerprint(same));
+    assert_string_not_equal(mr_plan_fingerprint(plan), mr_plan_fingerprint(same));
+    mr_plan_close(&plan);
+    mr_plan_close(&none);
+    mr_plan_close(&same);
+}
+
 /* Of the engines of torch the one for uint8 is exact; pass orders are Pillow's alone. */
 static void test_engines_of_torch(void **state)
 {
@@ -375,6 +399,7 @@ int main(void)
         cmocka_unit_test(test_numbers_come_back),
         cmocka_unit_test(test_engine_is_written_where_it_is_another),
         cmocka_unit_test(test_options_in_a_name),
+        cmocka_unit_test(test_reducing_gap),
         cmocka_unit_test(test_engines_of_torch),
         cmocka_unit_test(test_what_is_not_exact_says_so),
         cmocka_unit_test(test_json),
