@@ -100,15 +100,19 @@ def window(np, plan, stored, resized):
 # ---- the stages ----
 
 def resize_bytes(lib, plan, image, size):
-    """Image.resize; with the passes in the order of Pillow up to 12.1 where the plan says so."""
+    """Image.resize; with the passes in the order of an older Pillow where the plan says so."""
     if size == image.size:
         return image
     kind = getattr(lib.image.Resampling, plan["filter"].upper())
-    if plan["pass_order"] != "horizontal-first" or image.mode in ("1", "P") or plan["filter"] == "nearest":
-        return image.resize(size, kind)
-    mode = image.mode
+    gap = plan.get("reducing_gap") or None
+    if plan["pass_order"] == "pillow-13" or image.mode in ("1", "P") or plan["filter"] == "nearest":
+        return image.resize(size, kind, reducing_gap=gap)
+    if gap:
+        raise NotImplementedError("reducing_gap is compared with the passes of Pillow 13")
+    mode, (width, height) = image.mode, image.size
     image = image.convert(PREMULTIPLIED.get(mode, mode))
-    return image.resize((size[0], image.height), kind).resize(size, kind).convert(mode)
+    vertical = plan["pass_order"] == "pillow-12.2" and height > 100 * width and size[1] < height
+    return image.resize((width, size[1]) if vertical else (size[0], height), kind).resize(size, kind).convert(mode)
 
 
 def resize_jax(lib, plan, levels, size):
@@ -156,8 +160,12 @@ def normalise(np, plan, levels):
     mean, std = np.array(plan["mean"], np.float32), np.array(plan["std"], np.float32)
     if plan["norm"] == "torchvision":
         levels = (levels.astype(np.float32) / np.float32(255) - mean) / std
-    elif plan["norm"] == "hf":
+    elif plan["norm"] in ("hf", "hf-twice"):
         levels = ((levels.astype(np.float64) * plan["rescale"]).astype(np.float32) - mean) / std
+        if plan["norm"] == "hf-twice":
+            levels = levels / std
+    elif plan["norm"] == "hf-float":
+        levels = (levels.astype(np.float32) * np.float32(plan["rescale"]) - mean) / std
     elif plan["norm"] == "hf-fused":
         scale = np.float32(1 / plan["rescale"])
         levels = (levels.astype(np.float32) - mean * scale) / (std * scale)
