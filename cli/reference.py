@@ -106,7 +106,7 @@ def resize_bytes(lib, plan, image, size):
     kind = getattr(lib.image.Resampling, plan["filter"].upper())
     gap = plan.get("reducing_gap") or None
     if plan["pass_order"] == "pillow-13" or image.mode in ("1", "P") or plan["filter"] == "nearest":
-        return image.resize(size, kind, reducing_gap=gap)
+        return image.resize(size, kind, reducing_gap=gap) if gap else image.resize(size, kind)
     if gap:
         raise NotImplementedError("reducing_gap is compared with the passes of Pillow 13")
     mode, (width, height) = image.mode, image.size
