@@ -11,8 +11,8 @@
 
 static const mr__preset_entry presets[] = {
     {
-        .info = {"letterbox", "Pillow 13.0",
-                 "whole picture inside 640x640 (or :WIDTHxHEIGHT) on grey 114, 0..1", true, 0.0},
+        .info = {.name = "letterbox", .reference = "Pillow 13.0",
+                 .summary = "whole picture inside 640x640 (or :WIDTHxHEIGHT) on grey 114, 0..1"},
         .size = MR__PRESET_RESIZE,
         .spec = {.colour_order = MR__RGB_FIRST, .resize = MR__RESIZE_LETTERBOX,
                  .resize_width = 640, .resize_height = 640, .filter = MR__FILTER_BILINEAR,
@@ -29,16 +29,16 @@ static const mr__preset_entry presets[] = {
                  .mean = IMAGENET_MEAN, .std = IMAGENET_STD},
     },
     {
-        .info = {"raw", "Pillow 13.0",
-                 "decoded RGB bytes, centre 224x224 (or :WIDTHxHEIGHT), not resized", true, 0.0},
+        .info = {.name = "raw", .reference = "Pillow 13.0",
+                 .summary = "decoded RGB bytes, centre 224x224 (or :WIDTHxHEIGHT), not resized"},
         .size = MR__PRESET_CROP,
         .spec = {.colour_order = MR__RGB_FIRST, .crop = MR__CROP_CENTRE_FLOOR,
                  .crop_width = 224, .crop_height = 224, .dtype = MR_DTYPE_U8,
                  .layout = MR_LAYOUT_NHWC},
     },
     {
-        .info = {"millrace/builtin", "Pillow 13.0",
-                 "what the builtin embedder takes: upright, RGB on white, squash to 128x128", true, 0.0},
+        .info = {.name = "millrace/builtin", .reference = "Pillow 13.0",
+                 .summary = "what the builtin embedder takes: upright, RGB on white, squash to 128x128"},
         .spec = {.colour_order = MR__RGB_FIRST, .alpha = MR__ALPHA_WHITE, .exif = MR__EXIF_APPLY,
                  .resize = MR__RESIZE_SQUASH, .resize_width = 128, .resize_height = 128,
                  .filter = MR__FILTER_BILINEAR, .pass_order = MR__PASS_PILLOW_13,
