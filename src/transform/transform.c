@@ -104,14 +104,16 @@ static const mr__engine *engine_of(const mr__plan_spec *spec, const mr__colour *
     return colour->wide ? &mr__engine_wide : &mr__engine_bytes;
 }
 
-/* Are the passes over RGB bytes, horizontal first, and not only a choice of pixels? */
+/* Are the passes over RGB bytes, horizontal first? Nearest skips what a tile would hold, unless it
+ * skips nothing. */
 static bool takes_tiles(const job *j)
 {
     const mr__resize_job *r = &j->resize;
+    const bool same = r->h.n == r->h.m && r->v.n == r->v.m;
 
     return !j->reduces && r->engine == &mr__engine_bytes && r->channels == 3 &&
-           j->colour.out == NULL && !r->vertical_first && (r->h.n != r->h.m || r->v.n != r->v.m) &&
-           r->h.filter != MR__FILTER_NEAREST;
+           j->colour.out == NULL && !r->vertical_first &&
+           (same || r->h.filter != MR__FILTER_NEAREST);
 }
 
 static mr_status job_make(const mr__transform *t, const mr__picture *picture, job *j, mr_error *err)

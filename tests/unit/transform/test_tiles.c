@@ -193,6 +193,8 @@ static void test_random(void **state)
         mr__plan_spec spec =
             spec_of(1 + random_below(150), 1 + random_below(150), (mr__filter)random_below(6));
 
+        if (random_below(6) == 0) /* nothing is resized */
+            spec = spec_of(p.header.width, p.header.height, (mr__filter)random_below(6));
         if (random_below(3) == 0) {
             spec.crop = MR__CROP_CENTRE_FLOOR;
             spec.crop_width = spec.out_width = 1 + random_below(spec.resize_width);
