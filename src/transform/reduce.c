@@ -91,7 +91,7 @@ static void average(const mr__reduce_job *job, const uint32_t *sums, uint32_t ro
 {
     for (uint32_t x = job->x0; x < job->x1; x++) {
         const uint32_t n = least(job->fx, job->width - x * job->fx) * rows;
-        const uint32_t times = (uint32_t)(4294967296.0f / (float)(256 * n));
+        const uint32_t times = (uint32_t)(4294967296.0f / (256.0f * (float)n));
 
         for (uint32_t c = 0; c < job->channels; c++)
             *out++ = (uint8_t)(((*sums++ + n / 2) * times) >> 24);

@@ -161,6 +161,10 @@ static mr_status job_make(const mr__transform *t, const mr__picture *picture, jo
     }
     j->upright = (mr__region){
         .x0 = j->resize.x0, .y0 = j->resize.y0, .x1 = j->resize.x1, .y1 = j->resize.y1};
+    if ((uint64_t)j->reduce.fx * j->reduce.fy >=
+        1u << 24) /* sums would not fit; Pillow's neither */
+        return mr__error_item(err, MR_STAGE_TRANSFORM, MR_CODE_UNSUPPORTED_VARIANT,
+                              "a reducing_gap that averages 2^24 pixels or more");
     if (j->reduces)
         mr__reduce_region(&j->reduce, &j->upright);
     j->region = mr__orient_region(&j->orient, &j->upright);

@@ -261,6 +261,8 @@ def controls(driver):
     gap = [Case("RGB", 403, 305, s, resize_width=60, resize_height=44, gap=g) for s in range(3) for g in (0, 32)]
     yield "a reducing_gap is exact", differing(driver, gap[1::2])[0] == 0
     got = run(driver, gap)[0]
+    huge = Case("L", 4100, 4100, 1, resize_width=1, resize_height=1, gap=16)
+    yield "averages of 2^24 pixels are refused", isinstance(run(driver, [huge])[0][0], int)
     yield "a missing reducing_gap is noticed", any(np.any(a != b) for a, b in zip(got[0::2], got[1::2]))
     crop = [Case("RGB", 300, 200, s, resize=SHORTEST, resize_width=100, resize_height=100, crop=CROP_EVEN,
                  crop_width=90, crop_height=90) for s in range(3)]
