@@ -30,14 +30,14 @@ def pin(workers):
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:workers])
 
 
-def chosen(folder, limit, scratch):
-    """The folder, or its first `limit` files in one of their own."""
+def chosen(folder, share, scratch):
+    """The folder, or the first `share` of its files in one of their own."""
     files = files_in(folder)
-    if not limit or limit >= len(files):
+    if share >= 1:
         return folder
-    few = scratch / f"{folder.name}-{limit}"
+    few = scratch / f"{folder.name}-{share:.3f}"
     few.mkdir(exist_ok=True)
-    for path in files[:limit]:
+    for path in files[:max(1, round(share * len(files)))]:
         if not (few / path.name).exists():
             os.link(path, few / path.name)
     return few

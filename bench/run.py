@@ -101,7 +101,7 @@ def picture(result):
     sets = {name: {"limit": one["median"]["limit"],
                    "rates": {"millrace": one["median"]["millrace"], "Pillow, pool": one["median"]["pillow"]}}
             for name, one in result["sets"].items() if "pillow" in one["median"]}
-    return chart.draw(f"images/s, {result['workers']} workers, {result['machine']['cpu']}", sets)
+    return chart.draw(result, sets)
 
 
 def options():
@@ -110,7 +110,7 @@ def options():
     parser.add_argument("--build", type=Path, default=ROOT / "build")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--limit", type=int, default=0, help="only so many files of each set")
+    parser.add_argument("--share", type=float, default=1, help="of the files of each set, for a short run")
     parser.add_argument("--out", type=Path, default=ROOT / "bench" / "results" / "core.json")
     return parser.parse_args()
 
@@ -119,7 +119,7 @@ def main():
     o = options()
     programs = programs_in(o.build)
     result = {"command": "make bench", "machine": machine(), "workers": o.workers, "plan": PLAN,
-              "rounds": o.rounds, "limit_check": {}, "sets": {}}
+              "rounds": o.rounds, "share": o.share, "limit_check": {}, "sets": {}}
     pin(o.workers)
     scratch = Path(tempfile.mkdtemp(prefix="bench-", dir=o.sets))
     try:
@@ -127,15 +127,16 @@ def main():
             result["limit_check"][name] = tjbench_check(programs["limit"], files_in(o.sets / name)[0], scratch)
             print("limit :", name, "tjbench", result["limit_check"][name]["ratio"], flush=True)
         for name in (*SETS, *(f"{s}-optimised" for s in SETS)):
-            folder = chosen(o.sets / name, o.limit, scratch)
+            folder = chosen(o.sets / name, o.share, scratch)
             result["sets"][name] = measure_set(programs, folder, o.workers, o.rounds, name in SETS)
             print(name, result["sets"][name]["median"], flush=True)
         result["first_batch"] = first_batch(programs, o.sets / "small", o.workers, scratch)
-        result["ingest_small"] = whole_ingest(programs, chosen(o.sets / "small", o.limit, scratch), scratch)
+        result["ingest_small"] = whole_ingest(programs, chosen(o.sets / "small", o.share, scratch), scratch)
     finally:
         shutil.rmtree(scratch)
     write_results(o.out, result,
-                  f"{result['machine']['cpu']}, {o.workers} workers, images/s, medians of {o.rounds}; `make bench`\n\n"
+                  f"{result['machine']['cpu']}, load {result['machine']['load_before']} before it began, {o.workers} workers, "
+                  f"images/s, medians of {o.rounds}, {o.share:.0%} of the files; `make bench`\n\n"
                   f"{table(result)}\n\nFirst batch of 32 small JPEGs: {result['first_batch']['median_ms']} ms after exec "
                   f"(median of 20). The limit by itself is "
                   f"{min(one['ratio'] for one in result['limit_check'].values()):.2f} times as fast as `tjbench`, or more.\n")

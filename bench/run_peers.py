@@ -143,7 +143,7 @@ def picture(result):
     sets = {name: {"limit": one["median"]["limit"],
                    "rates": {PEERS.get(who, who): rate for who, rate in one["median"].items() if who != "limit"}}
             for name, one in result["sets"].items()}
-    return chart.draw(f"images/s, {result['workers']} workers, {result['machine']['cpu']}", sets)
+    return chart.draw(result, sets)
 
 
 def options():
@@ -154,7 +154,7 @@ def options():
     parser.add_argument("--simd", type=Path, default=ROOT / "build" / "venv-peers-simd" / "bin" / "python")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--limit", type=int, default=0, help="only so many files of each set")
+    parser.add_argument("--share", type=float, default=1, help="of the files of each set, for a short run")
     parser.add_argument("--peers", nargs="*", default=list(PEERS), choices=PEERS)
     parser.add_argument("--out", type=Path, default=ROOT / "bench" / "results" / "peers.json")
     return parser.parse_args()
@@ -164,7 +164,7 @@ def main():
     o = options()
     programs = programs_in(o.build)
     result = {"command": "make bench-peers", "machine": machine(), "workers": o.workers, "plan": PLAN,
-              "rounds": o.rounds, "packages": sorted(
+              "rounds": o.rounds, "share": o.share, "packages": sorted(
                   line for line in (ROOT / "tools" / "requirements-peers.txt").read_text().splitlines()
                   if "==" in line), "sets": {}, "exactness": {}}
     pin(o.workers)
@@ -173,15 +173,16 @@ def main():
         for name in SETS:
             result["exactness"][name] = exactness(o, programs, o.sets / name, scratch)
         for name in SETS:
-            result["sets"][name] = measure_set(o, programs, chosen(o.sets / name, o.limit, scratch))
-        few = chosen(o.sets / "small", peer.BATCH, scratch)
+            result["sets"][name] = measure_set(o, programs, chosen(o.sets / name, o.share, scratch))
+        few = chosen(o.sets / "small", peer.BATCH / len(files_in(o.sets / "small")), scratch)
         result["millrace_first_batch_ms"] = round(statistics.median(
             millrace(programs, few, o.workers)[1]["first_batch_ms"] for _ in range(9)), 1)
         result["kernel"] = kernel.contest(programs["kernel"], o.python, o.simd, scratch)
     finally:
         shutil.rmtree(scratch)
     write_results(o.out, result,
-                  f"{result['machine']['cpu']}, {o.workers} workers, medians of {o.rounds}; `make bench-peers`; "
+                  f"{result['machine']['cpu']}, load {result['machine']['load_before']} before it began, {o.workers} "
+                  f"workers, medians of {o.rounds}, {o.share:.0%} of the files; `make bench-peers`; "
                   f"{', '.join(result['packages'])}\n\n{table(result)}\n\n{kernel.table(result['kernel'])}\n")
     o.out.with_suffix(".svg").write_text(picture(result))
     wrong = [name for name, one in result["exactness"].items() if not one["millrace"]["bit_identical"]]
