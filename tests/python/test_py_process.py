@@ -226,10 +226,11 @@ def test_200_cycles_leave_nothing(paths, cycle):
     after = settled(before)
     grown = tracemalloc.get_traced_memory()[0] - first
     tracemalloc.stop()
-    assert after == before
+    # fewer are no leak: what tests before this one left may end meanwhile
+    assert all(after[what] <= before[what] for what in before), (before, after)
     assert grown < 40_000, f"{grown} bytes of Python memory grew in 100 cycles"
     # negative control: what is not given back is seen
     kept = next(millrace.Stream(paths[:3], "raw:120x80", workers=1, batch=2)).numpy()
-    assert facts()["mappings"] > before["mappings"] and facts()["children"] == before["children"] + 1
+    assert facts()["mappings"] > after["mappings"] and facts()["children"] == after["children"] + 1
     del kept
-    assert settled(before) == before
+    assert all(n <= after[what] for what, n in settled(after).items())

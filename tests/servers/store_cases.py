@@ -27,7 +27,8 @@ def album(folder, count=COUNT):
 
 
 def client_of(server):
-    return MilvusClient(server.uri)
+    # a client that is kept between tests and pings without a call is turned away after some pings
+    return MilvusClient(server.uri, grpc_options={"grpc.keepalive_permit_without_calls": 0})
 
 
 def rows_of(client, collection, **more):
