@@ -90,7 +90,7 @@ static void *prepare(const bench_share *share, char **options)
 {
     loop *l = calloc(1, sizeof *l);
     mr_plan *plan = NULL;
-    mr__cpu_level level = MR__CPU_C;
+    mr__decode_options decode = {.level = MR__CPU_C};
     mr_row_shape shape;
     mr_error err = {0};
 
@@ -98,10 +98,11 @@ static void *prepare(const bench_share *share, char **options)
     if (!l)
         bench_give_up("memory");
     if (mr_plan_open(options[0], &plan, &err) != MR_OK ||
-        mr__cpu_level_detect(getenv("MILLRACE_CPU"), &level, &err) != MR_OK ||
-        mr__decoder_open(&l->decoder, &err) != MR_OK ||
+        mr__cpu_level_detect(getenv("MILLRACE_CPU"), &decode.level, &err) != MR_OK ||
+        mr__jpeg_choice_parse(getenv("MILLRACE_JPEG"), &decode.jpeg, &err) != MR_OK ||
+        mr__decoder_open(&decode, &l->decoder, &err) != MR_OK ||
         mr__decoder_warm_up(l->decoder, &err) != MR_OK ||
-        mr__transform_open(mr__plan_spec_of(plan), level, &l->transform, &err) != MR_OK) {
+        mr__transform_open(mr__plan_spec_of(plan), decode.level, &l->transform, &err) != MR_OK) {
         (void)fprintf(stderr, "%s\n", err.message);
         exit(1);
     }

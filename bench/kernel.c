@@ -49,7 +49,7 @@ static void prepare(contest *c, char **argv)
                           .dtype = MR_DTYPE_U8,
                           .layout = MR_LAYOUT_NHWC};
     uint32_t from[2], to[2];
-    mr__cpu_level level = MR__CPU_C;
+    mr__decode_options decode = {.level = MR__CPU_C};
     mr_error err = {0};
     size_t bytes;
     unsigned char *pixels;
@@ -58,13 +58,13 @@ static void prepare(contest *c, char **argv)
     parse_size(argv[3], to);
     spec.resize_width = spec.crop_width = spec.out_width = to[0];
     spec.resize_height = spec.crop_height = spec.out_height = to[1];
-    if (mr__cpu_level_detect(getenv("MILLRACE_CPU"), &level, &err) != MR_OK ||
-        mr__decoder_open(&c->decoder, &err) != MR_OK ||
-        mr__transform_open(&spec, level, &c->transform, &err) != MR_OK) {
+    if (mr__cpu_level_detect(getenv("MILLRACE_CPU"), &decode.level, &err) != MR_OK ||
+        mr__decoder_open(&decode, &c->decoder, &err) != MR_OK ||
+        mr__transform_open(&spec, decode.level, &c->transform, &err) != MR_OK) {
         (void)fprintf(stderr, "%s\n", err.message);
         exit(1);
     }
-    c->level = mr__cpu_level_name(level);
+    c->level = mr__cpu_level_name(decode.level);
     bytes = (size_t)from[0] * from[1] * 3;
     pixels = bench_memory(bytes);
     if (bench_read_file(argv[1], pixels, bytes) != bytes)

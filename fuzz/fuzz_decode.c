@@ -87,6 +87,7 @@ static void side(uint32_t n, uint32_t p, uint32_t q, uint32_t *a, uint32_t *b)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const mr__decode_limits limits = {.max_pixels = PIXELS_MAX};
+    static const mr__decode_options options = {.level = MR__CPU_C};
     mr__region all = {0}, region = {0};
     mr__decoder *decoder = NULL;
     mr__picture picture;
@@ -98,7 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check(picture.width > 0 && picture.height > 0);
     check((uint64_t)picture.width * picture.height <= PIXELS_MAX);
     check(picture.orientation >= 1 && picture.orientation <= 8);
-    check(mr__decoder_open(&decoder, NULL) == MR_OK);
+    check(mr__decoder_open(&options, &decoder, NULL) == MR_OK);
     all.x1 = picture.width;
     all.y1 = picture.height;
     memcpy(dice, data + size - sizeof(dice), sizeof(dice));

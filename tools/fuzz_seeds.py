@@ -70,6 +70,13 @@ def pictures():
     for orientation in (1, 6, 8):
         yield f"exif{orientation}.jpg", _encoded(_picture("RGB", (17, 9)), "JPEG", exif=_exif(orientation))
         yield f"exif{orientation}.webp", _encoded(_picture("RGB", (17, 9)), "WEBP", exif=_exif(orientation))
+    for quality in (10, 100):
+        yield f"optimised{quality}.jpg", _encoded(_picture("RGB", (64, 48)), "JPEG", quality=quality, optimize=True)
+    for subsampling in (0, 1):
+        yield f"restart{subsampling}.jpg", _encoded(_picture("RGB", (64, 48)), "JPEG", subsampling=subsampling, restart_marker_blocks=1)
+    for width in (2, 3, 4, 5):
+        yield f"narrow{width}.jpg", _encoded(_picture("RGB", (width, 20)), "JPEG", subsampling=width % 2 + 1)
+    yield "wide.jpg", _encoded(_picture("RGB", (200, 40)), "JPEG", quality=90)
     yield "restart.jpg", _encoded(_picture("RGB", (64, 48)), "JPEG", restart_marker_blocks=2)
     yield "transparent.png", _encoded(_picture("P", (17, 9)), "PNG", transparency=0)
     yield "interlaced.png", _interlaced_png()

@@ -23,7 +23,8 @@ static mr__cpu_level level_of_cpu(void)
 {
 #if defined(__x86_64__)
     __builtin_cpu_init();
-    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("bmi2") ||
+        !__builtin_cpu_supports("fma"))
         return MR__CPU_C;
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
@@ -32,8 +33,9 @@ static mr__cpu_level level_of_cpu(void)
     return MR__CPU_AVX2;
 #elif defined(__aarch64__)
     return MR__CPU_NEON;
-#endif
+#else
     return MR__CPU_C;
+#endif
 }
 
 mr_status mr__cpu_level_detect(const char *cap, mr__cpu_level *out, mr_error *err)

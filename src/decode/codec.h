@@ -44,6 +44,8 @@ typedef struct mr__decode_job {
     mr__picture picture;
     mr__region region;
     mr__scratch *scratch;
+    mr__jpeg_choice jpeg;
+    mr__decode_counts *counts; /* of the decoder */
 } mr__decode_job;
 
 /* The state of one format inside a decoder: first member of each codec's own struct. */
@@ -62,7 +64,7 @@ typedef struct mr__decode_ops {
     mr_status (*probe)(const uint8_t *bytes, size_t n, const mr__decode_limits *limits,
                        mr__picture *out, mr_error *err);
 
-    mr_status (*open)(mr__codec **out, mr_error *err);
+    mr_status (*open)(const mr__decode_options *options, mr__codec **out, mr_error *err);
     void (*close)(mr__codec *codec);
 
     /* As in decode.h. After a failure the codec is idle again. `job` stays valid until then. */

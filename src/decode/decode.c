@@ -19,6 +19,8 @@ struct mr__decoder {
     mr__codec *active; /* the codec of the picture in progress, or NULL */
     mr__decode_job job;
     mr__scratch scratch;
+    mr__jpeg_choice jpeg;
+    mr__decode_counts counts;
 };
 
 const mr__decode_ops *const *mr__decode_registry(void)
@@ -26,7 +28,7 @@ const mr__decode_ops *const *mr__decode_registry(void)
     return registry;
 }
 
-mr_status mr__decoder_open(mr__decoder **out, mr_error *err)
+mr_status mr__decoder_open(const mr__decode_options *options, mr__decoder **out, mr_error *err)
 {
     mr__decoder *decoder = calloc(1, sizeof(*decoder));
     mr_status st = MR_OK;
@@ -34,8 +36,9 @@ mr_status mr__decoder_open(mr__decoder **out, mr_error *err)
     *out = NULL;
     if (decoder == NULL)
         return mr__error_no_memory(err, "decoder");
+    decoder->jpeg = options->jpeg;
     for (size_t i = 0; i < N_FORMATS && st == MR_OK; i++)
-        st = registry[i]->open(&decoder->codecs[i], err);
+        st = registry[i]->open(options, &decoder->codecs[i], err);
     if (st != MR_OK) {
         mr__decoder_close(&decoder);
         return st;
@@ -96,6 +99,8 @@ mr_status mr__decoder_begin(mr__decoder *decoder, const uint8_t *bytes, size_t n
         .picture = *picture,
         .region = *region,
         .scratch = &decoder->scratch,
+        .jpeg = decoder->jpeg,
+        .counts = &decoder->counts,
     };
     st = codec->ops->begin(codec, &decoder->job, out, err);
     if (st == MR_OK)
@@ -156,16 +161,37 @@ static mr_status decode_whole(mr__decoder *decoder, const mr__warm_file *file, m
     return st == MR_EOF ? mr__decoder_finish(decoder, err) : st;
 }
 
-mr_status mr__decoder_warm_up(mr__decoder *decoder, mr_error *err)
+/* Every picture, with one choice. */
+static mr_status decode_all(mr__decoder *decoder, mr__jpeg_choice jpeg, mr_error *err)
 {
     size_t n_files;
     const mr__warm_file *files = mr__warm_files(&n_files);
     mr_status st = MR_OK;
 
+    decoder->jpeg = jpeg;
     for (size_t i = 0; i < n_files && st == MR_OK; i++)
         st = decode_whole(decoder, &files[i], err);
+    return st;
+}
+
+mr_status mr__decoder_warm_up(mr__decoder *decoder, mr_error *err)
+{
+    const mr__jpeg_choice jpeg = decoder->jpeg;
+    const mr__decode_counts counts = decoder->counts;
+    /* whatever the choice: any file may come to libjpeg */
+    mr_status st = decode_all(decoder, MR__JPEG_LIBJPEG, err);
+
+    if (st == MR_OK)
+        st = decode_all(decoder, MR__JPEG_EITHER, err);
+    decoder->jpeg = jpeg;
+    decoder->counts = counts;
     if (st != MR_OK)
         return mr__error_set(err, MR_E_INTERNAL, "decode: warm-up: %s",
                              err != NULL ? err->message : "failed");
     return MR_OK;
+}
+
+mr__decode_counts mr__decoder_counts(const mr__decoder *decoder)
+{
+    return decoder->counts;
 }

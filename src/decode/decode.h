@@ -8,6 +8,7 @@
 #define MR_DECODE_DECODE_H
 
 #include "base/error.h"
+#include "base/machine.h"
 #include "plan/picture.h"
 #include "plan/strip.h"
 
@@ -31,8 +32,32 @@ mr_status mr__probe(const uint8_t *bytes, size_t n, const mr__decode_limits *lim
 
 typedef struct mr__decoder mr__decoder;
 
-mr_status mr__decoder_open(mr__decoder **out, mr_error *err);
+/* Who decodes JPEG. The pixels and verdicts are the same. */
+typedef enum mr__jpeg_choice {
+    MR__JPEG_EITHER = 0, /* our own decoder what it takes, libjpeg the rest */
+    MR__JPEG_LIBJPEG,
+    MR__JPEG_OWN /* what our own does not take, or gives up on, fails: unsupported_variant */
+} mr__jpeg_choice;
+
+/* "libjpeg", "own"; NULL or "": either. MR_E_INVALID for all else. */
+mr_status mr__jpeg_choice_parse(const char *text, mr__jpeg_choice *out, mr_error *err);
+
+typedef struct mr__decode_options {
+    mr__cpu_level level; /* the kernels to use */
+    mr__jpeg_choice jpeg;
+} mr__decode_options;
+
+/* JPEG pictures that were begun since the decoder was opened. */
+typedef struct mr__decode_counts {
+    uint64_t jpeg_own;       /* decoded by our own decoder to their end */
+    uint64_t jpeg_not_own;   /* libjpeg's from the start: progressive, CMYK, and the like */
+    uint64_t jpeg_continued; /* begun by our own, left to libjpeg on the way */
+} mr__decode_counts;
+
+mr_status mr__decoder_open(const mr__decode_options *options, mr__decoder **out, mr_error *err);
 void mr__decoder_close(mr__decoder **decoder);
+
+mr__decode_counts mr__decoder_counts(const mr__decoder *decoder);
 
 /* Decodes a tiny embedded picture of each format, so that later nothing is loaded, resolved or
  * first-allocated. */

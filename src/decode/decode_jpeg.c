@@ -1,369 +1,219 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * JPEG through libjpeg-turbo, with the parameters of Pillow: accurate integer DCT, fancy
- * upsampling, block smoothing, colour by the markers, four channels inverted, warnings ignored.
- *
- * What is truncated: Pillow feeds libjpeg from a source that suspends at the end of the file, and
- * fails when libjpeg asks for more before the last row is out; whether an EOI follows does not
- * matter by itself. (Since the bit reader looks ahead, a scan without any marker behind it nearly
- * always asks; some that lack only the EOI do not.) Here asking at the
- * end of the file is an error at once: the same verdict.
- *
- * Only the rows that are needed are decoded. Below them it is enough that an EOI ends the scan:
- * then libjpeg would never ask for more. Without it the rest is decoded too, to hear the verdict.
- *
- * Pictures whose scans must be gathered are not cropped: their cost is the entropy decoding, and
- * smoothing of incomplete ones looks at neighbours beyond any margin.
+ * JPEG: who decodes it. Our own decoder (baseline/) takes what nearly all files are, and gives rows
+ * as planes of the columns that were asked for. libjpeg takes the rest, and judges everything that
+ * is not as it should be: where ours stops, libjpeg goes on from the same row, and where the end of
+ * the file was not seen, libjpeg says whether it is truncated. So verdicts and pixels are
+ * libjpeg's, whoever decoded.
  */
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <setjmp.h>
-
-#include <jpeglib.h>
-#include <jerror.h>
 
 #include "base/size.h"
+#include "decode/baseline/baseline.h"
 #include "decode/codec.h"
 #include "decode/jpeg_header.h"
+#include "decode/libjpeg.h"
 
 typedef struct jpeg_codec {
     mr__codec base;
-    struct jpeg_decompress_struct cinfo;
-    struct jpeg_error_mgr errors;
-    struct jpeg_source_mgr source;
-    struct jpeg_progress_mgr progress;
-    jmp_buf jump;
-    mr_code code; /* of the failure that jumped */
-    char reason[JMSG_LENGTH_MAX];
+    mr__libjpeg *libjpeg;
+    mr__baseline *baseline;
     const mr__decode_job *job; /* NULL when idle */
     mr__rows rows;
-    uint8_t *strip;
-    size_t stride;
+    bool own; /* our own decoder is at work, not libjpeg */
+
+    /* of our own decoder: the strip that it fills */
+    uint32_t next; /* row of the picture that comes next */
     uint32_t strip_rows;
-    uint32_t got; /* rows in the strip, by the last read */
-    bool ending;  /* all rows are out: more data are welcome, not needed */
+    size_t stride;
+    uint8_t *planes[3];
+
+    uint32_t skip; /* bytes of libjpeg's rows before the first column that was announced */
 } jpeg_codec;
 
-static _Noreturn void give_up(jpeg_codec *codec, mr_code code, const char *reason)
+/* --- our own --- */
+
+/* Bytes of a row of a plane: what may be read and written beside the pixels included. */
+static size_t plane_stride(uint32_t width)
 {
-    codec->code = code;
-    (void)snprintf(codec->reason, sizeof(codec->reason), "%s", reason);
-    longjmp(codec->jump, 1);
+    return ((size_t)width + 63) / 64 * 64 + 2 * (size_t)MR__STRIP_MARGIN;
 }
 
-/* --- what libjpeg calls --- */
-
-static void on_error(j_common_ptr cinfo)
-{
-    jpeg_codec *codec = cinfo->client_data;
-
-    cinfo->err->format_message(cinfo, codec->reason);
-    switch (cinfo->err->msg_code) {
-    case JERR_OUT_OF_MEMORY:
-    case JERR_NO_BACKING_STORE:
-        codec->code = MR_CODE_OUT_OF_MEMORY;
-        break;
-    default:
-        codec->code = MR_CODE_CORRUPT;
-        break;
-    }
-    longjmp(codec->jump, 1);
-}
-
-static void on_message(j_common_ptr cinfo, int level)
-{
-    if (level < 0)
-        cinfo->err->num_warnings++;
-}
-
-static void on_output(j_common_ptr cinfo)
-{
-    (void)cinfo;
-}
-
-static void on_source(j_decompress_ptr cinfo)
-{
-    (void)cinfo;
-}
-
-static boolean on_fill(j_decompress_ptr cinfo)
-{
-    give_up(cinfo->client_data, MR_CODE_TRUNCATED, "the file ends before the picture is complete");
-}
-
-static void on_skip(j_decompress_ptr cinfo, long n)
-{
-    struct jpeg_source_mgr *src = cinfo->src;
-
-    if (n <= 0)
-        return;
-    if ((size_t)n > src->bytes_in_buffer)
-        (void)on_fill(cinfo);
-    src->next_input_byte += n;
-    src->bytes_in_buffer -= (size_t)n;
-}
-
-static void on_progress(j_common_ptr common)
-{
-    jpeg_codec *codec = common->client_data;
-
-    /* the header's reader has counted them; this holds if libjpeg should see more than it did */
-    if (codec->cinfo.input_scan_number > (int)MR__JPEG_SCANS_MAX)
-        give_up(codec, MR_CODE_SUSPICIOUS, "too many scans");
-}
-
-/* --- steps that may jump --- */
-
-/* A new object for each picture: aborting one keeps its quantisation and Huffman tables, and a file
- * that lacks its own must not be decoded with those of another. Costs a few small allocations. */
-static void step_create(jpeg_codec *codec)
-{
-    jpeg_destroy_decompress(&codec->cinfo);
-    jpeg_create_decompress(&codec->cinfo);
-}
-
-static void set_source(jpeg_codec *codec)
+/* False: not for our own decoder. */
+static bool own_takes(jpeg_codec *codec, size_t *room)
 {
     const mr__decode_job *job = codec->job;
-    size_t limit = MR__DECODE_STANDING_BYTES;
+    const mr__picture *pic = &job->picture;
 
-    codec->source.next_input_byte = job->bytes;
-    codec->source.bytes_in_buffer = job->n;
-    codec->cinfo.src = &codec->source;
-    codec->cinfo.progress = &codec->progress;
-    if (!mr__size_add(&limit, limit, job->picture.decode_bytes) || limit > (size_t)LONG_MAX)
-        limit = (size_t)LONG_MAX;
-    codec->cinfo.mem->max_memory_to_use = (long)limit;
+    if (job->jpeg == MR__JPEG_LIBJPEG || pic->progressive)
+        return false;
+    if (pic->mode != MR__MODE_L && pic->mode != MR__MODE_RGB)
+        return false;
+    return mr__baseline_begin(codec->baseline, job->bytes, job->n, pic, &job->region, room);
 }
 
-static void check_header(jpeg_codec *codec)
-{
-    const struct jpeg_decompress_struct *cinfo = &codec->cinfo;
-    const mr__picture *pic = &codec->job->picture;
-    int components = pic->mode == MR__MODE_L ? 1 : pic->mode == MR__MODE_RGB ? 3 : 4;
-
-    if (cinfo->image_width != pic->width || cinfo->image_height != pic->height ||
-        cinfo->num_components != components || cinfo->data_precision != 8 || cinfo->arith_code)
-        give_up(codec, MR_CODE_CORRUPT, "contradictory headers");
-    if (!pic->progressive && jpeg_has_multiple_scans(&codec->cinfo))
-        give_up(codec, MR_CODE_CORRUPT, "contradictory scans");
-}
-
-/* Columns: one iMCU more on either side than is needed, since upsampling looks at neighbours. */
-static void crop(jpeg_codec *codec)
+static mr_status own_begin(jpeg_codec *codec, size_t room, mr_error *err)
 {
     const mr__region *region = &codec->job->region;
-    struct jpeg_decompress_struct *cinfo = &codec->cinfo;
-    JDIMENSION margin = (JDIMENSION)cinfo->max_h_samp_factor * DCTSIZE;
-    JDIMENSION x0 = region->x0 > margin ? region->x0 - margin : 0;
-    JDIMENSION x1 =
-        region->x1 + margin < cinfo->output_width ? region->x1 + margin : cinfo->output_width;
-    JDIMENSION width = x1 - x0;
+    uint32_t channels = mr__mode_bytes(codec->job->picture.mode);
+    uint8_t *memory;
+    size_t plane;
 
-    if (width == cinfo->output_width)
-        return;
-    jpeg_crop_scanline(cinfo, &x0, &width);
-    codec->rows.x0 = x0;
-    codec->rows.width = width;
+    codec->rows = (mr__rows){
+        .x0 = region->x0,
+        .width = region->x1 - region->x0,
+        .y0 = region->y0,
+        .y1 = region->y1,
+        .pixel_bytes = channels,
+    };
+    codec->next = region->y0;
+    codec->stride = plane_stride(codec->rows.width);
+    codec->strip_rows = mr__strip_rows(codec->stride * channels);
+    plane = codec->stride * codec->strip_rows;
+    memory = mr__scratch_need(codec->job->scratch, plane * channels + room);
+    if (memory == NULL)
+        return mr__error_item(err, MR_STAGE_DECODE, MR_CODE_OUT_OF_MEMORY,
+                              "JPEG: no memory for a strip of rows");
+    for (uint32_t i = 0; i < channels; i++)
+        codec->planes[i] = memory + i * plane + MR__STRIP_MARGIN;
+    mr__baseline_start(codec->baseline, memory + channels * plane);
+    return MR_OK;
 }
 
-static void step_start(jpeg_codec *codec)
+/* --- libjpeg --- */
+
+/* Where our own decoder may not be helped. */
+static mr_status check_choice(const jpeg_codec *codec, const char *why, mr_error *err)
 {
-    struct jpeg_decompress_struct *cinfo = &codec->cinfo;
-    const mr__decode_job *job = codec->job;
-
-    set_source(codec);
-    (void)jpeg_read_header(cinfo, TRUE);
-    check_header(codec);
-    cinfo->out_color_space = job->picture.mode == MR__MODE_L     ? JCS_GRAYSCALE
-                             : job->picture.mode == MR__MODE_RGB ? JCS_RGB
-                                                                 : JCS_CMYK;
-    cinfo->dct_method = JDCT_ISLOW;
-    cinfo->do_fancy_upsampling = TRUE;
-    cinfo->do_block_smoothing = TRUE;
-    (void)jpeg_start_decompress(cinfo);
-    if (cinfo->output_width != job->picture.width || cinfo->output_height != job->picture.height ||
-        cinfo->output_components != (int)codec->rows.pixel_bytes)
-        give_up(codec, MR_CODE_CORRUPT, "contradictory headers");
-    if (!job->picture.progressive)
-        crop(codec);
-    codec->stride = (size_t)codec->rows.width * codec->rows.pixel_bytes;
-    codec->strip_rows = mr__strip_rows(codec->stride);
-    codec->strip = mr__scratch_need(job->scratch, codec->stride * codec->strip_rows);
-    if (codec->strip == NULL)
-        give_up(codec, MR_CODE_OUT_OF_MEMORY, "no memory for a strip of rows");
-}
-
-/* Fills the strip with the next rows, up to row `end`. */
-static void read_strip(jpeg_codec *codec, uint32_t end)
-{
-    JSAMPROW lines[MR__STRIP_ROWS];
-    uint32_t want = end - codec->cinfo.output_scanline;
-
-    if (want > codec->strip_rows)
-        want = codec->strip_rows;
-    for (uint32_t i = 0; i < want; i++)
-        lines[i] = codec->strip + i * codec->stride;
-    codec->got = 0;
-    while (codec->got < want) {
-        uint32_t n = jpeg_read_scanlines(&codec->cinfo, lines + codec->got, want - codec->got);
-
-        if (n == 0)
-            give_up(codec, MR_CODE_CORRUPT, "the decoder made no progress");
-        codec->got += n;
-    }
-}
-
-static void step_skip(jpeg_codec *codec)
-{
-    struct jpeg_decompress_struct *cinfo = &codec->cinfo;
-    uint32_t y0 = codec->rows.y0;
-
-    if (!codec->job->picture.progressive && y0 > 0)
-        (void)jpeg_skip_scanlines(cinfo, y0);
-    while (cinfo->output_scanline < y0)
-        read_strip(codec, y0);
-}
-
-static void step_read(jpeg_codec *codec)
-{
-    read_strip(codec, codec->rows.y1);
-    if (codec->job->picture.mode == MR__MODE_CMYK) {
-        size_t n = codec->stride * codec->got;
-
-        for (size_t i = 0; i < n; i++)
-            codec->strip[i] = (uint8_t)(255 - codec->strip[i]);
-    }
-}
-
-static void step_finish(jpeg_codec *codec)
-{
-    struct jpeg_decompress_struct *cinfo = &codec->cinfo;
-
-    if (codec->job->picture.progressive || cinfo->unread_marker == JPEG_EOI ||
-        (cinfo->unread_marker == 0 &&
-         mr__jpeg_ends(codec->source.next_input_byte, codec->source.bytes_in_buffer)))
-        return;
-    while (cinfo->output_scanline < cinfo->output_height)
-        read_strip(codec, cinfo->output_height);
-    /* as Pillow: markers up to the EOI must be valid, but may be missing */
-    codec->ending = true;
-    (void)jpeg_finish_decompress(cinfo);
-}
-
-static void jpeg_abort_codec(mr__codec *base)
-{
-    jpeg_codec *codec = (jpeg_codec *)base;
-
-    jpeg_abort_decompress(&codec->cinfo);
-    codec->job = NULL;
-}
-
-/* Runs a step; the only setjmp, so that no local variable lives across a jump. */
-static bool guarded(jpeg_codec *codec, void (*step)(jpeg_codec *))
-{
-    if (setjmp(codec->jump) != 0)
-        return false;
-    step(codec);
-    return true;
-}
-
-static mr_status run(jpeg_codec *codec, void (*step)(jpeg_codec *), mr_error *err)
-{
-    if (guarded(codec, step) || (codec->ending && codec->code == MR_CODE_TRUNCATED))
+    if (codec->job->jpeg != MR__JPEG_OWN)
         return MR_OK;
-    return mr__error_item(err, MR_STAGE_DECODE, codec->code, "JPEG: %s", codec->reason);
+    return mr__error_item(err, MR_STAGE_DECODE, MR_CODE_UNSUPPORTED_VARIANT,
+                          "JPEG: %s, and MILLRACE_JPEG=own leaves nothing to libjpeg", why);
+}
+
+/* libjpeg goes on where our own decoder stopped. Its columns hold those that were announced. */
+static mr_status change_over(jpeg_codec *codec, mr_error *err)
+{
+    mr__rows rows;
+    mr_status st = check_choice(codec, "not as it should be", err);
+
+    if (st == MR_OK)
+        st = mr__libjpeg_begin(codec->libjpeg, codec->job, codec->next, &rows, err);
+    if (st != MR_OK)
+        return st;
+    codec->own = false;
+    codec->skip = (codec->rows.x0 - rows.x0) * rows.pixel_bytes;
+    codec->job->counts->jpeg_continued++;
+    return MR_OK;
 }
 
 /* --- the codec --- */
 
-static mr_status jpeg_open(mr__codec **out, mr_error *err)
+static void jpeg_close(mr__codec *base)
+{
+    jpeg_codec *codec = (jpeg_codec *)base;
+
+    mr__libjpeg_close(&codec->libjpeg);
+    mr__baseline_close(&codec->baseline);
+    free(codec);
+}
+
+static mr_status jpeg_open(const mr__decode_options *options, mr__codec **out, mr_error *err)
 {
     jpeg_codec *codec = calloc(1, sizeof(*codec));
 
     if (codec == NULL)
         return mr__error_no_memory(err, "JPEG decoder");
     codec->base.ops = &mr__decode_jpeg;
-    codec->cinfo.err = jpeg_std_error(&codec->errors);
-    codec->cinfo.client_data = codec;
-    codec->errors.error_exit = on_error;
-    codec->errors.emit_message = on_message;
-    codec->errors.output_message = on_output;
-    codec->source = (struct jpeg_source_mgr){
-        .init_source = on_source,
-        .fill_input_buffer = on_fill,
-        .skip_input_data = on_skip,
-        .resync_to_restart = jpeg_resync_to_restart,
-        .term_source = on_source,
-    };
-    codec->progress.progress_monitor = on_progress;
-    if (!guarded(codec, step_create)) {
-        jpeg_destroy_decompress(&codec->cinfo);
-        free(codec);
+    codec->libjpeg = mr__libjpeg_open();
+    codec->baseline = mr__baseline_open(options->level);
+    if (codec->libjpeg == NULL || codec->baseline == NULL) {
+        jpeg_close(&codec->base);
         return mr__error_no_memory(err, "JPEG decoder");
     }
     *out = &codec->base;
     return MR_OK;
 }
 
-static void jpeg_close(mr__codec *base)
+static void jpeg_abort_codec(mr__codec *base)
 {
     jpeg_codec *codec = (jpeg_codec *)base;
 
-    jpeg_destroy_decompress(&codec->cinfo);
-    free(codec);
+    mr__libjpeg_abort(codec->libjpeg);
+    codec->job = NULL;
 }
 
 static mr_status jpeg_begin(mr__codec *base, const mr__decode_job *job, mr__rows *out,
                             mr_error *err)
 {
     jpeg_codec *codec = (jpeg_codec *)base;
+    size_t room = 0;
     mr_status st;
 
     codec->job = job;
-    codec->rows = (mr__rows){
-        .width = job->picture.width,
-        .y0 = job->region.y0,
-        .y1 = job->region.y1,
-        .pixel_bytes = mr__mode_bytes(job->picture.mode),
-    };
-    codec->ending = false;
-    st = run(codec, step_create, err);
-    if (st == MR_OK)
-        st = run(codec, step_start, err);
-    if (st == MR_OK)
-        st = run(codec, step_skip, err);
+    codec->skip = 0;
+    codec->own = own_takes(codec, &room);
+    if (codec->own) {
+        st = own_begin(codec, room, err);
+    } else {
+        job->counts->jpeg_not_own++;
+        st = check_choice(codec, "not baseline", err);
+        if (st == MR_OK)
+            st = mr__libjpeg_begin(codec->libjpeg, job, job->region.y0, &codec->rows, err);
+    }
     if (st != MR_OK) {
-        jpeg_abort_codec(base);
+        codec->job = NULL;
         return st;
     }
     *out = codec->rows;
     return MR_OK;
 }
 
+static mr_status read_library(jpeg_codec *codec, mr__strip *out, mr_error *err)
+{
+    mr_status st = mr__libjpeg_read(codec->libjpeg, out, err);
+
+    if (st == MR_OK)
+        out->planes[0] += codec->skip;
+    return st;
+}
+
 static mr_status jpeg_read(mr__codec *base, mr__strip *out, mr_error *err)
 {
     jpeg_codec *codec = (jpeg_codec *)base;
     mr_status st;
+    int n;
 
-    if (codec->cinfo.output_scanline >= codec->rows.y1)
+    if (!codec->own)
+        return read_library(codec, out, err);
+    n = mr__baseline_rows(codec->baseline, codec->planes, codec->stride, codec->strip_rows);
+    if (n == 0)
         return MR_EOF;
-    st = run(codec, step_read, err);
-    if (st != MR_OK) {
-        jpeg_abort_codec(base);
-        return st;
+    if (n < 0) {
+        st = change_over(codec, err);
+        return st == MR_OK ? read_library(codec, out, err) : st;
     }
-    *out = (mr__strip){.planes = {codec->strip}, .stride = codec->stride, .n_rows = codec->got};
+    codec->next += (uint32_t)n;
+    *out = (mr__strip){.stride = codec->stride, .n_rows = (uint32_t)n, .planar = true};
+    for (uint32_t i = 0; i < codec->rows.pixel_bytes; i++)
+        out->planes[i] = codec->planes[i];
     return MR_OK;
 }
 
 static mr_status jpeg_finish(mr__codec *base, mr_error *err)
 {
     jpeg_codec *codec = (jpeg_codec *)base;
-    mr_status st = run(codec, step_finish, err);
+    mr_status st = MR_OK;
 
+    if (codec->own && mr__baseline_complete(codec->baseline)) {
+        codec->job->counts->jpeg_own++;
+    } else {
+        if (codec->own)
+            st = change_over(codec, err);
+        if (st == MR_OK)
+            st = mr__libjpeg_finish(codec->libjpeg, err);
+    }
     jpeg_abort_codec(base);
     return st;
 }

@@ -308,10 +308,11 @@ static void png_abort(mr__codec *base)
     codec->job = NULL;
 }
 
-static mr_status png_open(mr__codec **out, mr_error *err)
+static mr_status png_open(const mr__decode_options *options, mr__codec **out, mr_error *err)
 {
     png_codec *codec = calloc(1, sizeof(*codec));
 
+    (void)options;
     if (codec == NULL)
         return mr__error_no_memory(err, "PNG decoder");
     codec->base.ops = &mr__decode_png;

@@ -37,10 +37,11 @@ static mr_status fail(VP8StatusCode status, mr_error *err)
     }
 }
 
-static mr_status webp_open(mr__codec **out, mr_error *err)
+static mr_status webp_open(const mr__decode_options *options, mr__codec **out, mr_error *err)
 {
     webp_codec *codec = calloc(1, sizeof(*codec));
 
+    (void)options;
     if (codec == NULL)
         return mr__error_no_memory(err, "WebP decoder");
     codec->base.ops = &mr__decode_webp;

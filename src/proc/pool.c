@@ -126,6 +126,8 @@ static mr_status build(mr_pool *pool, mr_error *err)
     if (s == MR_OK)
         s = mr__cpu_level_detect(secure_getenv("MILLRACE_CPU"), &pool->cpu_level, err);
     if (s == MR_OK)
+        s = mr__jpeg_choice_parse(secure_getenv("MILLRACE_JPEG"), &pool->jpeg, err);
+    if (s == MR_OK)
         s = mr__program_open(pool, err);
     if (s == MR_OK)
         s = mr__budget_plan(&pool->options, &budget, err);

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/machine.h"
+#include "decode/decode.h"
 #include "millrace/stream.h"
 #include "proc/area.h"
 #include "proc/extents.h"
@@ -80,6 +81,7 @@ struct mr_pool {
                                     change its own at any time */
     const mr__process_ops *process;
     mr__cpu_level cpu_level;
+    mr__jpeg_choice jpeg;
     uint32_t unit_items; /* items that one unit may carry: 1 for pictures */
     bool foreign;        /* the program is not millrace-worker */
     bool confine;        /* and is confined */

@@ -117,6 +117,7 @@ static void reset_control(mr_pool *pool, mr__worker *worker)
     control->standing_bytes = MR__WORKER_BASE_BYTES + mr__budget_standing();
     control->grant_max_bytes = pool->grant_total;
     control->cpu_level = (uint32_t)pool->cpu_level;
+    control->jpeg = (uint32_t)pool->jpeg;
     control->index = worker->index;
     control->host_pid = (uint32_t)getpid();
     control->confine = pool->confine;

@@ -20,7 +20,7 @@
 #include "ring/atomic.h"
 
 #define MR__RING_MAGIC   UINT32_C(0x4c4d5231) /* "1RML" */
-#define MR__RING_VERSION UINT32_C(2)
+#define MR__RING_VERSION UINT32_C(3)
 
 #define MR__MAILBOX_UNITS 8  /* units that may wait in one worker's mailbox; a power of two */
 #define MR__UNIT_ITEMS    16 /* items of one unit at most */
@@ -121,6 +121,7 @@ typedef struct mr__control {
     uint64_t standing_bytes;  /* working memory that needs no asking */
     uint64_t grant_max_bytes; /* the most that can ever be granted to one decode */
     uint32_t cpu_level;       /* mr__cpu_level */
+    uint32_t jpeg;            /* mr__jpeg_choice */
     uint32_t index;           /* of the worker in its pool */
     uint32_t host_pid;        /* whose child the worker is */
     uint32_t confine;         /* 1: a foreign program is to be confined once it is ready */

@@ -48,14 +48,18 @@ static mr_status warm_up(mr__serve *serve, mr_error *err)
 mr_status mr__serve_open(const mr__areas *areas, mr__serve **out, mr_error *err)
 {
     mr__serve *serve = calloc(1, sizeof *serve);
+    const mr__decode_options options = {
+        .level = (mr__cpu_level)areas->control->cpu_level,
+        .jpeg = (mr__jpeg_choice)areas->control->jpeg,
+    };
     mr_status s;
 
     *out = NULL;
     if (!serve)
         return mr__error_no_memory(err, "worker");
     serve->areas = *areas;
-    serve->level = (mr__cpu_level)areas->control->cpu_level;
-    s = mr__decoder_open(&serve->decoder, err);
+    serve->level = options.level;
+    s = mr__decoder_open(&options, &serve->decoder, err);
     if (s == MR_OK)
         s = warm_up(serve, err);
     if (s != MR_OK) {

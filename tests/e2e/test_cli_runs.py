@@ -5,6 +5,7 @@ import os
 import re
 
 import numpy as np
+from PIL import Image
 from command import GOOD, SUMMARY, broken, picture, run
 
 
@@ -136,6 +137,23 @@ def test_preprocess_equals_the_plan(album, tmp_path):
     tensors = np.load(out)
     assert tensors.shape == (GOOD, 3, 224, 224) and tensors.dtype == np.float32
     assert len({t.tobytes() for t in tensors}) == GOOD
+
+
+def test_either_jpeg_decoder_gives_the_same(album, tmp_path):
+    tensors = {}
+    for choice in ("", "libjpeg", "own"):
+        run(album, "preprocess", "photos", "--out", tmp_path / "t.npy", env={"MILLRACE_JPEG": choice})
+        tensors[choice] = np.load(tmp_path / "t.npy").tobytes()
+    assert len(set(tensors.values())) == 1
+    refused = run(album, "preprocess", "photos", "--out", tmp_path / "t.npy", env={"MILLRACE_JPEG": "mine"}, expect=2)
+    assert "MILLRACE_JPEG=mine" in refused.stderr
+
+    image = Image.open(album / "photos/a/06.jpg")
+    image.save(tmp_path / "progressive.jpg", progressive=True)
+    for choice, ok in (("libjpeg", 1), ("", 1), ("own", 0)):
+        line = run(tmp_path, "preprocess", "progressive.jpg", "--out", tmp_path / "t.npy", "--json",
+                   env={"MILLRACE_JPEG": choice}, expect=0 if ok else 1).json
+        assert line["ok"] == ok
 
 
 def test_embed_of_nothing_is_an_empty_array(tmp_path):

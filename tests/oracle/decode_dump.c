@@ -109,9 +109,13 @@ int main(void)
     char line[4096], path[4096];
     mr__decoder *decoder;
     output out = {0};
+    mr__decode_options options = {0};
     mr_error err;
 
-    if (mr__decoder_open(&decoder, &err) != MR_OK || mr__decoder_warm_up(decoder, &err) != MR_OK)
+    if (mr__cpu_level_detect(getenv("MILLRACE_CPU"), &options.level, &err) != MR_OK ||
+        mr__jpeg_choice_parse(getenv("MILLRACE_JPEG"), &options.jpeg, &err) != MR_OK ||
+        mr__decoder_open(&options, &decoder, &err) != MR_OK ||
+        mr__decoder_warm_up(decoder, &err) != MR_OK)
         die(err.message);
     while (fgets(line, sizeof(line), stdin) != NULL) {
         mr__region region;

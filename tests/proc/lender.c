@@ -155,7 +155,7 @@ void lender_decode(const picture *p, uint8_t *pixels, uint32_t width, uint32_t h
     size_t at = 0;
     uint32_t i;
 
-    assert_int_equal(mr__decoder_open(&decoder, NULL), MR_OK);
+    assert_int_equal(mr__decoder_open(&(mr__decode_options){0}, &decoder, NULL), MR_OK);
     assert_int_equal(mr__probe(p->bytes, p->n, &limits, &info, NULL), MR_OK);
     assert_int_equal(info.mode, MR__MODE_RGB);
     assert_int_equal(mr__decoder_begin(decoder, p->bytes, p->n, &info, &all, &rows, NULL), MR_OK);

@@ -53,7 +53,7 @@ static void decode(const picture *p, uint8_t *pixels)
     size_t at = 0;
     uint32_t i;
 
-    assert_int_equal(mr__decoder_open(&decoder, NULL), MR_OK);
+    assert_int_equal(mr__decoder_open(&(mr__decode_options){0}, &decoder, NULL), MR_OK);
     assert_int_equal(mr__probe(p->bytes, p->n, &limits, &info, NULL), MR_OK);
     assert_int_equal(mr__decoder_begin(decoder, p->bytes, p->n, &info, &all, &rows, NULL), MR_OK);
     while (mr__decoder_read(decoder, &strip, NULL) == MR_OK)

@@ -56,7 +56,8 @@ bytes make_jpeg(const jpeg_options *options, uint32_t seed)
     jpeg_set_defaults(&cinfo);
     if (options->adobe_ycck)
         jpeg_set_colorspace(&cinfo, JCS_YCCK);
-    jpeg_set_quality(&cinfo, 80, TRUE);
+    jpeg_set_quality(&cinfo, options->quality > 0 ? options->quality : 80, TRUE);
+    cinfo.optimize_coding = options->optimise;
     cinfo.comp_info[0].h_samp_factor = options->h > 0 ? options->h : 1;
     cinfo.comp_info[0].v_samp_factor = options->v > 0 ? options->v : 1;
     if (options->progressive)
@@ -217,7 +218,7 @@ int decoder_setup(void **state)
     mr__decoder *decoder;
     mr_error err;
 
-    if (mr__decoder_open(&decoder, &err) != MR_OK)
+    if (mr__decoder_open(&(mr__decode_options){0}, &decoder, &err) != MR_OK)
         return -1;
     *state = decoder;
     return 0;

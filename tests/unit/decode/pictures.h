@@ -23,6 +23,8 @@ typedef struct jpeg_options {
     bool progressive;
     unsigned restart; /* MCUs between restart markers */
     bool adobe_ycck;
+    int quality;   /* 0: 80 */
+    bool optimise; /* Huffman tables of its own */
 } jpeg_options;
 
 /* All free with bytes_free. The pixels are smooth with noise, from `seed`. */

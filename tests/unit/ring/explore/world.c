@@ -365,8 +365,9 @@ void mr__transform_close(mr__transform **transform)
     *transform = NULL;
 }
 
-mr_status mr__decoder_open(mr__decoder **out, mr_error *err)
+mr_status mr__decoder_open(const mr__decode_options *options, mr__decoder **out, mr_error *err)
 {
+    (void)options;
     (void)err;
     *out = NULL;
     return MR_OK;
