@@ -8,7 +8,8 @@
  *     bare-loop PROCESSES PLAN DIRECTORY
  *
  * prints {"items","seconds","items_per_s","pixels","clock_hz","ns":{"read","decode","resize",
- * "store"}}, the last summed over all processes. `resize` is the transform without the store;
+ * "store"},"jpeg":{"own","libjpeg","left to libjpeg"}}, summed over all processes; the last says
+ * who decoded. `resize` is the transform without the store;
  * `store` is what the transform takes of pictures that already have the size of the output, where
  * only normalising and storing is left: it is measured by itself, after the clock has stopped.
  */
@@ -38,6 +39,8 @@ static int run(void *state, const bench_share *share)
 {
     loop *l = state;
     bench_totals *totals = share->totals;
+    const mr__decode_counts before = mr__decoder_counts(l->decoder); /* warmed up */
+    mr__decode_counts counts;
     mr__item_answer answer;
     size_t k = 0;
 
@@ -58,6 +61,10 @@ static int run(void *state, const bench_share *share)
         totals->decode_ns += mr__clock_ns() - t1 - transform_ns;
         totals->pixels += (uint64_t)answer.width * answer.height;
     }
+    counts = mr__decoder_counts(l->decoder);
+    totals->own = counts.jpeg_own - before.jpeg_own;
+    totals->not_own = counts.jpeg_not_own - before.jpeg_not_own;
+    totals->continued = counts.jpeg_continued - before.jpeg_continued;
     return 0;
 }
 
@@ -152,10 +159,12 @@ int main(int argc, char **argv)
         store_ns = t->transform_ns;
     (void)printf("{\"items\":%zu,\"seconds\":%.4f,\"items_per_s\":%.1f,\"pixels\":%llu,"
                  "\"clock_hz\":%.0f,\"ns\":{\"read\":%llu,\"decode\":%llu,\"resize\":%llu,"
-                 "\"store\":%llu}}\n",
+                 "\"store\":%llu},\"jpeg\":{\"own\":%llu,\"libjpeg\":%llu,"
+                 "\"left to libjpeg\":%llu}}\n",
                  result.items, result.seconds, (double)result.items / result.seconds,
                  (unsigned long long)t->pixels, clock_hz(), (unsigned long long)t->read_ns,
                  (unsigned long long)t->decode_ns, (unsigned long long)(t->transform_ns - store_ns),
-                 (unsigned long long)store_ns);
+                 (unsigned long long)store_ns, (unsigned long long)t->own,
+                 (unsigned long long)t->not_own, (unsigned long long)t->continued);
     return 0;
 }

@@ -87,6 +87,9 @@ static void add(bench_totals *sum, const bench_totals *one)
     sum->decode_ns += one->decode_ns;
     sum->transform_ns += one->transform_ns;
     sum->store_ns += one->store_ns;
+    sum->own += one->own;
+    sum->not_own += one->not_own;
+    sum->continued += one->continued;
 }
 
 int bench_race(const bench_runner *runner, unsigned long processes, const char *directory,

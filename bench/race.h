@@ -11,6 +11,7 @@
 typedef struct bench_totals {
     uint64_t pixels; /* of the sources, as much of them as there is */
     uint64_t read_ns, decode_ns, transform_ns, store_ns;
+    uint64_t own, not_own, continued; /* JPEG pictures: mr__decode_counts */
 } bench_totals;
 
 typedef struct bench_share {
