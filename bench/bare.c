@@ -11,8 +11,8 @@
  * "store"},"jpeg":{"own","libjpeg","left to libjpeg"}}, summed over all processes; the last says
  * who decoded. `resize` is the transform without the store;
  * `store` is what the transform takes of pictures that already have the size of the output, where
- * little more than normalising and storing is left: measured by itself, after the clock has stopped,
- * and an upper bound, as those pictures may take the way through the kernels.
+ * little more than normalising and storing is left: measured by itself, after the clock has
+ * stopped, and an upper bound, as those pictures may take the way through the kernels.
  */
 #include <stdio.h>
 #include <stdlib.h>
