@@ -69,7 +69,7 @@ static mr_status allocate(mr_stream *stream, mr_error *err)
     for (i = 0; i < slots; i++) {
         mr__batch *batch = &stream->batches[i];
         batch->stream = stream;
-        batch->slot_offset = (uint64_t)i * stream->slot_bytes;
+        batch->slot = &stream->slots[i];
         batch->rows = calloc(n, sizeof batch->rows[0]);
         batch->items = calloc(n, sizeof batch->items[0]);
         batch->failures = calloc(n, sizeof batch->failures[0]);
@@ -276,6 +276,22 @@ void mr_batch_release(mr_batch **handle)
     mr__pool_unlock(pool);
 }
 
+mr_status mr_batch_keep(mr_batch *handle, mr_kept **out, mr_error *err)
+{
+    mr__batch *batch = (mr__batch *)(void *)handle;
+    mr_stream *stream = batch->stream;
+    mr_status s;
+
+    *out = NULL;
+    if (batch->kept)
+        return mr__error_set(err, MR_E_INVALID, "batch: its rows are kept already");
+    if (!stream->pool->keeper || batch->pub.n_ok < (stream->options.batch + 1) / 2)
+        return MR_AGAIN;
+    s = mr__keeper_take(stream->pool->keeper, stream->slot_bytes, batch->slot, out, err);
+    batch->kept = s == MR_OK;
+    return s;
+}
+
 void mr_stream_stop(mr_stream *stream)
 {
     mr__pool_lock(stream->pool);
@@ -335,8 +351,8 @@ static void halt(mr_stream *stream)
         if (stream->entries[i].in_slab)
             mr__pool_slab_give(stream->pool, stream->entries[i].slab_offset,
                                stream->entries[i].n_bytes);
-    if (stream->has_slots)
-        mr__extents_give(&stream->pool->slots, stream->slots_offset, stream->slots_bytes);
+    for (i = 0; i < stream->n_slots; i++)
+        mr__extents_give(&stream->pool->slots, stream->slots[i], stream->slot_bytes);
     mr__grants_give(stream->pool, stream->http_bytes);
     if (stream->has_plan)
         mr__pool_plan_put(stream->pool, stream->plan_cell);

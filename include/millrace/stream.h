@@ -55,16 +55,18 @@ typedef struct mr_pool_options {
     size_t worker_data_bytes;       /**< of it, at most 1 GiB */
     uint32_t worker_start_ms; /**< that a worker may take to become ready, 1..3600000; default 0:
                                  10000, and 30000 for another program */
-    uint32_t unit_items; /**< items that a worker is given at once, 1..16, as far as they wait; the
-                            deadline is that of their sum. Default 0: 1 */
-    bool worker_sandbox; /**< confine another program as far as an interpreter bears it:
-                            SECURITY.md; default false; `require_sandbox` implies it */
-    bool named_slots;    /**< give the batch slots a name in /dev/shm, readable by this user only,
-                            where there is room: a server on this machine can then map them
-                            (mr_embedder_info.named_slots). It is removed when the pool is closed, and
-                            after a crash by the next such pool. Default false */
-    uint64_t held_bytes; /**< part of memory_bytes that the caller needs itself; default 0 */
-    unsigned char reserved[24];
+    uint32_t unit_items;  /**< items that a worker is given at once, 1..16, as far as they wait; the
+                             deadline is that of their sum. Default 0: 1 */
+    bool worker_sandbox;  /**< confine another program as far as an interpreter bears it:
+                             SECURITY.md; default false; `require_sandbox` implies it */
+    bool named_slots;     /**< give the batch slots a name in /dev/shm, readable by this user only,
+                             where there is room: a server on this machine can then map them
+                             (mr_embedder_info.named_slots). It is removed when the pool is closed, and
+                             after a crash by the next such pool. Default false */
+    uint64_t held_bytes;  /**< part of memory_bytes that the caller needs itself; default 0 */
+    uint64_t spare_bytes; /**< part of slots_bytes for rows that callers keep (mr_batch_keep), which
+                             gets its memory when it is first needed; default 0: none can be kept */
+    unsigned char reserved[16];
 } mr_pool_options;
 
 /** Fills in the defaults. The single source of them. */
@@ -216,6 +218,31 @@ MR_API MR_MUST_CHECK mr_status mr_stream_next(mr_stream *stream, int timeout_ms,
 
 /** Gives the slot back and sets `*batch` to NULL. NULL is allowed. Any thread. */
 MR_API void mr_batch_release(mr_batch **batch);
+
+/** Rows that stay where they are after their batch: see mr_batch_keep. */
+typedef struct mr_kept {
+    void *data;   /**< what mr_batch.data was; the caller may write here */
+    size_t bytes; /**< of the slot, whole pages; the rows are its first */
+} mr_kept;
+
+/**
+ * Keeps the rows of a batch without a copy: the batch's slot becomes the caller's until
+ * mr_kept_release, and the stream goes on with another of the pool's. What is kept outlives the
+ * batch, the stream and the pool; it holds up none of them. The batch has to be released as ever.
+ *
+ * MR_AGAIN: there is no room for it: the caller copies the rows, or does without. That depends on
+ * mr_pool_options.spare_bytes, on what is kept already, and on whether the memory is there yet.
+ * Also for a batch that fills less than half of its slot. MR_E_INVALID: its rows are kept already.
+ * On success the caller owns `*out`. Any thread.
+ *
+ * As long as the pool lives, its workers can reach the memory, as that of all slots: a captured
+ * worker can alter the rows (SECURITY.md). So can, in a child by fork, whoever writes there: the
+ * memory is shared.
+ */
+MR_API MR_MUST_CHECK mr_status mr_batch_keep(mr_batch *batch, mr_kept **out, mr_error *err);
+
+/** Gives the memory back and sets `*kept` to NULL. NULL is allowed. Any thread, at any time. */
+MR_API void mr_kept_release(mr_kept **kept);
 
 /** Takes nothing more from the source; what was taken is still delivered, then MR_EOF. Any thread.
  */

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Iterable, Iterator, Sized
 from typing import TYPE_CHECKING, Any, Optional
 
 from . import _pictures
@@ -16,10 +16,13 @@ if TYPE_CHECKING:
     import numpy as np
 
 _SLOTS = 4
+_SPARE_SLOTS = 4  # for results that are held: their arrays are the slots themselves
+_SPARE_BYTES = 256 << 20  # but no more
 _ITEM_TIMEOUT_MS = 10000  # of a picture in millrace's own workers
 _LONGEST_MS = 3600000
 _PAGE = 4096
 _MEMORY_BYTES = 512 << 20
+_SLAB_BYTES = 64 << 20
 
 
 class Worker:
@@ -226,20 +229,27 @@ class StreamingMultiprocessPreprocessor:
         return self._pool
 
     def _open_pool(self, size: int) -> Pool:
-        options: dict[str, Any] = {"workers": self.num_workers}
+        options: dict[str, Any] = {"workers": self.num_workers, "slab_bytes": _SLAB_BYTES}
         longest = _ITEM_TIMEOUT_MS
         if not is_planned(self._preprocessor):
             longest = _LONGEST_MS
             options.update(preprocess=self.preprocessor_class, preprocess_kwargs=self.preprocessor_kwargs)
         options["item_timeout_ms"] = min(longest, max(1, int(self.result_timeout * 1000)))
+        slot = self._slot_bytes(size)
+        spare = min(_SPARE_SLOTS, _SPARE_BYTES // slot) * slot
         self._pool_bytes = self._slots_bytes(size)
-        return Pool(slots_bytes=self._pool_bytes, memory_bytes=_MEMORY_BYTES + self._pool_bytes, **options)
+        slots = self._pool_bytes + spare
+        return Pool(slots_bytes=slots, spare_bytes=spare, memory_bytes=_MEMORY_BYTES + slots, **options)
 
     def _slots_bytes(self, size: int) -> int:
-        """Room for the batches of a stream; guessed as long as nobody knows what a row has."""
+        """Room for the batches of a stream."""
+        return self._slots() * self._slot_bytes(size)
+
+    def _slot_bytes(self, size: int) -> int:
+        """Room for a batch; guessed as long as nobody knows what a row has."""
         height, width = self._preprocessor.image_size
         row = self._row_bytes or height * width * 3 * 4
-        return self._slots() * -(-size * row // _PAGE) * _PAGE
+        return -(-size * row // _PAGE) * _PAGE
 
     def _slots(self) -> int:
         return max(2, min(_SLOTS, self.queue_maxsize))
@@ -262,13 +272,13 @@ class _Beside:
         except StopIteration:
             raise ValueError(f"{self.name}: {number}, and there are more inputs") from None
 
-    def take(self, items: Sequence[Any], failures: Sequence[Any]) -> Optional[list[Any]]:
+    def take(self, batch: Any) -> Optional[list[Any]]:
         """Those of a batch's rows; those of its failures go."""
         if self._values is None:
             return None
-        for item in failures:
+        for item in batch.failures:
             self._kept.pop(int(item.id), None)
-        return [self._kept.pop(int(item.id)) for item in items]
+        return [self._kept.pop(int(name)) for name in batch.ids]
 
 
 def _items(inputs: Iterable[Any], *beside: _Beside) -> Iterator[dict[str, Any]]:
@@ -281,12 +291,11 @@ def _items(inputs: Iterable[Any], *beside: _Beside) -> Iterator[dict[str, Any]]:
 
 def _result(number: int, batch: Any, ids: _Beside, metadata: _Beside) -> dict[str, Any]:
     """What the original yields of a batch; arrays and lists are the caller's own."""
-    items = batch.items
     return {
         "batch_idx": number,
-        "preprocessed": batch.numpy(copy=True),
-        "ids": ids.take(items, batch.failures),
-        "metadata": metadata.take(items, batch.failures),
+        "preprocessed": batch.take(),
+        "ids": ids.take(batch),
+        "metadata": metadata.take(batch),
         "worker_id": 0,
-        "preprocess_time": sum(item.ms_decode + item.ms_transform for item in items) / 1000,
+        "preprocess_time": batch.work_ms / 1000,
     }

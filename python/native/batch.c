@@ -96,6 +96,16 @@ bool mrpy_batch_open(const mrpy_batch *self)
     return false;
 }
 
+bool mrpy_batch_has_rows(const mrpy_batch *self)
+{
+    if (!mrpy_batch_open(self))
+        return false;
+    if (!self->taken)
+        return true;
+    (void)mrpy_raise_kind(self->state, MRPY_CLOSED, "the rows of the batch were taken");
+    return false;
+}
+
 /* ---- the buffer ---- */
 
 static int refuse(const char *why)
@@ -109,7 +119,7 @@ static int batch_getbuffer(mrpy_batch *self, Py_buffer *view, int flags)
     const char *format;
 
     view->obj = NULL;
-    if (!mrpy_batch_open(self))
+    if (!mrpy_batch_has_rows(self))
         return -1;
     if ((flags & PyBUF_WRITABLE) == PyBUF_WRITABLE)
         return refuse("a batch is read-only");
@@ -171,7 +181,7 @@ static PyObject *batch_numpy(mrpy_batch *self, PyObject *args, PyObject *kwargs)
     int copy = 0;
 
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|p:numpy", names, &copy) ||
-        !mrpy_batch_open(self))
+        !mrpy_batch_has_rows(self))
         return NULL;
     numpy = PyImport_ImportModule("numpy");
     if (!numpy)
@@ -185,6 +195,42 @@ static PyObject *batch_numpy(mrpy_batch *self, PyObject *args, PyObject *kwargs)
     own = PyObject_CallMethod(array, "copy", NULL);
     Py_DECREF(array);
     return own;
+}
+
+/* The rows where they are, as Rows; NULL without an exception if they cannot stay there. */
+static PyObject *keep(mrpy_batch *self)
+{
+    const char *format = format_of(self->batch->shape.dtype);
+    mr_kept *kept = NULL;
+    mr_error err = {0};
+    mr_status status;
+
+    if (!format || self->exports > 0) /* who looks at them must not see what is written to them */
+        return NULL;
+    status = mr_batch_keep(self->batch, &kept, &err);
+    if (status == MR_AGAIN)
+        return NULL;
+    if (status != MR_OK)
+        return mrpy_raise(self->state, status, &err);
+    self->taken = true;
+    return mrpy_rows_new(self, format, &kept);
+}
+
+static PyObject *batch_take(mrpy_batch *self, PyObject *none)
+{
+    PyObject *rows, *numpy, *array;
+
+    (void)none;
+    if (!mrpy_batch_has_rows(self) || !mrpy_stream_same_process(self->stream))
+        return NULL;
+    rows = keep(self);
+    if (!rows && !PyErr_Occurred())
+        return PyObject_CallMethod((PyObject *)self, "numpy", "i", 1);
+    numpy = rows ? PyImport_ImportModule("numpy") : NULL;
+    array = numpy ? PyObject_CallMethod(numpy, "asarray", "O", rows) : NULL;
+    Py_XDECREF(numpy);
+    Py_XDECREF(rows);
+    return array;
 }
 
 /* ---- what is beside the rows ---- */
@@ -297,6 +343,19 @@ static PyObject *get_nbytes(mrpy_batch *self, void *unused)
     return PyLong_FromSsize_t(self->shape[0] * self->strides[0]);
 }
 
+static PyObject *get_work_ms(mrpy_batch *self, void *unused)
+{
+    double ms = 0;
+    uint32_t k;
+
+    (void)unused;
+    if (!mrpy_batch_open(self))
+        return NULL;
+    for (k = 0; k < self->batch->n_ok; k++)
+        ms += (double)self->batch->items[k].ms_decode + (double)self->batch->items[k].ms_transform;
+    return PyFloat_FromDouble(ms);
+}
+
 static PyObject *get_released(mrpy_batch *self, void *unused)
 {
     (void)unused;
@@ -360,6 +419,10 @@ static PyMethodDef methods[] = {
      "numpy(copy=False)\n--\n\n"
      "The rows as an array of `shape` and `dtype`: a read-only view of the slot, or with copy=True "
      "an array of its own. bfloat16 needs the package ml_dtypes."},
+    {"take", (PyCFunction)batch_take, METH_NOARGS,
+     "take()\n--\n\n"
+     "The rows as a writable array of your own, which outlives batch, stream and pool. Without a "
+     "copy if the pool has spare_bytes left for it; the batch then has no rows any more."},
     {"release", (PyCFunction)batch_release, METH_NOARGS,
      "release()\n--\n\n"
      "Gives the slot back now. BufferError: views are alive. Again: nothing."},
@@ -386,6 +449,8 @@ static PyGetSetDef getset[] = {
      NULL},
     {"index", (getter)get_index, NULL, "Number of the batch in its stream, from 0.", NULL},
     {"nbytes", (getter)get_nbytes, NULL, "Bytes of all rows.", NULL},
+    {"work_ms", (getter)get_work_ms, NULL,
+     "Milliseconds that workers spent on the rows, decoding and transforming.", NULL},
     {"released", (getter)get_released, NULL, "Has the slot been given back?", NULL},
     {0},
 };

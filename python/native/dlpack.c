@@ -166,7 +166,7 @@ PyObject *mrpy_batch_dlpack(mrpy_batch *self, PyObject *args, PyObject *kwargs)
 
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$OOOO:__dlpack__", names, &stream, &version,
                                      &device, &copy) ||
-        check_wishes(stream, device, copy) < 0 || !mrpy_batch_open(self))
+        check_wishes(stream, device, copy) < 0 || !mrpy_batch_has_rows(self))
         return NULL;
     if (version != Py_None && !PyArg_ParseTuple(version, "ii:max_version", &major, &minor))
         return NULL;

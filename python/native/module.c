@@ -105,6 +105,7 @@ static int module_exec(PyObject *module)
         mrpy_type_add(module, &mrpy_pixels_spec, &state->pixels) < 0 ||
         mrpy_type_add(module, &mrpy_job_spec, &state->job) < 0 ||
         mrpy_type_add(module, &mrpy_worker_spec, &state->worker) < 0 ||
+        mrpy_type_add(module, &mrpy_rows_spec, &state->rows) < 0 || mrpy_rows_init(module) < 0 ||
         mrpy_type_add(module, &mrpy_pipeline_spec, &state->pipeline) < 0 ||
         mrpy_type_add(module, &mrpy_store_spec, &state->store) < 0 ||
         mrpy_type_add(module, &mrpy_config_spec, &state->config) < 0)
@@ -133,6 +134,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->pixels);
     Py_VISIT(state->job);
     Py_VISIT(state->worker);
+    Py_VISIT(state->rows);
     Py_VISIT(state->json_loads);
     Py_VISIT(state->get_logger);
     Py_VISIT(state->live);
@@ -160,6 +162,7 @@ static int module_clear(PyObject *module)
     Py_CLEAR(state->pixels);
     Py_CLEAR(state->job);
     Py_CLEAR(state->worker);
+    Py_CLEAR(state->rows);
     Py_CLEAR(state->json_loads);
     Py_CLEAR(state->get_logger);
     Py_CLEAR(state->live);

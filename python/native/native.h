@@ -63,11 +63,15 @@ typedef enum mrpy_record {
     MRPY_N_RECORDS
 } mrpy_record;
 
+typedef struct mrpy_rows mrpy_rows;
+
 typedef struct mrpy_state {
     PyObject *errors[MRPY_N_ERRORS];
     PyTypeObject *records[MRPY_N_RECORDS];
     PyTypeObject *plan, *source, *feed, *pool, *stream, *batch, *pipeline, *store, *config;
-    PyTypeObject *pixels, *job, *worker;
+    PyTypeObject *pixels, *job, *worker, *rows;
+    mrpy_rows *first_rows;  /* whose memory is shared: not counted as references */
+    unsigned forks;         /* under way */
     PyObject *json_loads;   /* json.loads */
     PyObject *get_logger;   /* logging.getLogger */
     PyObject *live;         /* weak set of what an exit has to close */
@@ -287,6 +291,7 @@ typedef struct mrpy_batch {
     Py_ssize_t exports; /* live views */
     int ndim;
     Py_ssize_t itemsize, shape[1 + MR_DIMS_MAX], strides[1 + MR_DIMS_MAX];
+    bool taken;                                         /* the rows are somebody else's now */
     PyObject *ids, *uris, *metadata, *items, *failures; /* made when they are asked for */
 } mrpy_batch;
 
@@ -295,6 +300,15 @@ extern PyType_Spec mrpy_batch_spec;
 PyObject *mrpy_batch_new(mrpy_state *state, PyObject *stream, mr_batch **batch);
 /* Still there? If not, ClosedError is raised. */
 bool mrpy_batch_open(const mrpy_batch *self);
+/* And its rows? */
+bool mrpy_batch_has_rows(const mrpy_batch *self);
+
+/* rows.c */
+extern PyType_Spec mrpy_rows_spec;
+/* What forks have to do. */
+int mrpy_rows_init(PyObject *module);
+/* Takes `*kept`, the rows of `batch`, over: it is given back also on failure. */
+PyObject *mrpy_rows_new(const mrpy_batch *batch, const char *format, mr_kept **kept);
 
 /* dlpack.c */
 PyObject *mrpy_batch_dlpack(mrpy_batch *self, PyObject *args, PyObject *kwargs);

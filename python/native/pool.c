@@ -34,6 +34,11 @@ const mrpy_field mrpy_pool_fields[] = {
     {0},
 };
 
+static const mrpy_field own_fields[] = {
+    FIELD(spare_bytes, MRPY_U64),
+    {0},
+};
+
 static int open_pool(pool *self, mr_pool_options *options)
 {
     mr_error err = {0};
@@ -53,7 +58,7 @@ static int open_pool(pool *self, mr_pool_options *options)
 
 static PyObject *pool_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    const mrpy_field *const tables[] = {mrpy_pool_fields, mrpy_program_names, NULL};
+    const mrpy_field *const tables[] = {mrpy_pool_fields, own_fields, mrpy_program_names, NULL};
     mrpy_state *state = mrpy_state_of(type);
     PyObject *left = NULL, *keep = NULL;
     mr_pool_options options;
@@ -69,6 +74,7 @@ static PyObject *pool_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     mr_pool_options_init(&options);
     options.worker_path = state->worker_path[0] ? state->worker_path : NULL;
     if (mrpy_options_take(left, mrpy_pool_fields, &options, keep) < 0 ||
+        mrpy_options_take(left, own_fields, &options, keep) < 0 ||
         mrpy_program_take(left, &options, keep) < 0 || mrpy_options_end(left, "Pool", tables) < 0)
         goto done;
     self = (pool *)type->tp_alloc(type, 0);
@@ -293,7 +299,7 @@ static PyMemberDef members[] = {
 
 static PyType_Slot slots[] = {
     {Py_tp_doc,
-     "Pool(*, workers=0, memory_bytes=536870912, slab_bytes=0, slots_bytes=0, "
+     "Pool(*, workers=0, memory_bytes=536870912, slab_bytes=0, slots_bytes=0, spare_bytes=0, "
      "item_timeout_ms=10000, require_sandbox=False, worker_path=None, preprocess=None, "
      "preprocess_kwargs=None, preprocess_input='pixels', output_shape=None, output_dtype=None, "
      "unit_items=0, worker_start_ms=0, worker_sandbox=False)\n--\n\n"
@@ -304,6 +310,8 @@ static PyType_Slot slots[] = {
      "slab_bytes: input slab; 0: an eighth of the budget.\n"
      "slots_bytes: room for the batches of all streams at a time; 0: a quarter of the budget, 8 to "
      "256 MiB. A stream that does not fit starts workers of its own.\n"
+     "spare_bytes: part of slots_bytes, for rows that Batch.take() gives away without a copy; 0: "
+     "each is copied.\n"
      "item_timeout_ms: deadline of one picture in a worker.\n"
      "require_sandbox: refuse to start without the whole sandbox.\n"
      "worker_path: the worker executable, if not the package's own.\n"

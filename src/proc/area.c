@@ -44,6 +44,12 @@ mr_status mr__area_seal_writes(mr__area *area, mr_error *err)
     return MR_OK;
 }
 
+void mr__area_unmap(mr__area *area, size_t from, size_t to)
+{
+    if (area->base && from < to)
+        (void)munmap(area->base + from, to - from);
+}
+
 void mr__area_close(mr__area *area)
 {
     if (area->base)

@@ -25,6 +25,9 @@ mr_status mr__area_reserve(mr__area *area, size_t offset, size_t bytes, mr_error
  * (F_SEAL_FUTURE_WRITE). */
 mr_status mr__area_seal_writes(mr__area *area, mr_error *err);
 
+/* Unmaps what lies between two offsets, both multiples of a page. */
+void mr__area_unmap(mr__area *area, size_t from, size_t to);
+
 /* Unmaps and closes. One that was never opened is allowed: its fd is -1, since 0 may be ours. */
 void mr__area_close(mr__area *area);
 

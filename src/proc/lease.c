@@ -136,7 +136,7 @@ void mr__pool_slots_want(mr_pool *pool, uint64_t end)
     if (end <= pool->slots_wanted)
         return;
     pool->slots_wanted = end;
-    (void)pthread_cond_broadcast(&pool->slab_changed);
+    (void)pthread_cond_broadcast(&pool->wanted);
 }
 
 void mr__pool_slots_reserved(mr_pool *pool, uint64_t end)

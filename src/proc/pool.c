@@ -49,6 +49,7 @@ void mr__pool_end(mr_pool *pool)
 {
     pool->closing = true;
     (void)pthread_cond_broadcast(&pool->slab_changed);
+    (void)pthread_cond_broadcast(&pool->wanted);
     mr__supervisor_kick(pool);
 }
 
@@ -62,6 +63,10 @@ static mr_status check_options(mr_pool_options *options, mr_error *err)
     if (options->item_timeout_ms == 0 || options->item_timeout_ms > 3600000)
         return mr__error_set(err, MR_E_INVALID, "item timeout: %u ms, 1 to 3600000",
                              options->item_timeout_ms);
+    if (options->spare_bytes > options->slots_bytes)
+        return mr__error_set(
+            err, MR_E_INVALID, "spare bytes: %llu are no part of %llu bytes of slots",
+            (unsigned long long)options->spare_bytes, (unsigned long long)options->slots_bytes);
     return MR_OK;
 }
 
@@ -93,7 +98,9 @@ static mr_status open_areas(mr_pool *pool, const mr__budget *budget, mr_error *e
     if (s == MR_OK)
         s = mr__extents_init(&pool->slab, budget->slab_bytes, MR__CACHE_LINE, 1 << 16, err);
     if (s == MR_OK)
-        s = mr__extents_init(&pool->slots, budget->slots_bytes, page, 256, err);
+        s = mr__extents_init(&pool->slots, budget->slots_bytes, page, 1024, err);
+    if (s == MR_OK && pool->options.spare_bytes > 0)
+        s = mr__keeper_open(pool, &pool->keeper, err);
     for (i = 0; i < pool->n_workers && s == MR_OK; i++) {
         mr__worker *worker = &pool->workers[i];
         worker->index = i;
@@ -135,7 +142,7 @@ static mr_status build(mr_pool *pool, mr_error *err)
         return s;
     /* rows of a shape that nobody knows yet: the room is there, the memory comes with the stream */
     if (!pool->foreign || pool->options.slots_bytes > 0)
-        pool->slots_wanted = budget.slots_bytes;
+        pool->slots_wanted = budget.slots_bytes - pool->options.spare_bytes;
     pool->grant_total = pool->grant_free = budget.grant_bytes;
     pool->workers = calloc(pool->options.workers, sizeof pool->workers[0]);
     if (!pool->workers)
@@ -190,6 +197,7 @@ mr_status mr__pool_open_with(const mr_pool_options *options, const mr__process_o
     (void)pthread_mutex_init(&pool->lock, NULL);
     mr__cond_init(&pool->changed);
     mr__cond_init(&pool->slab_changed);
+    mr__cond_init(&pool->wanted);
     s = build(pool, err);
     if (s == MR_OK)
         s = start(pool, err);
@@ -231,7 +239,7 @@ void mr_pool_close(mr_pool **handle)
     mr__program_close(pool);
     mr__area_close(&pool->slab_area);
     mr__named_close(&pool->slots_name);
-    mr__area_close(&pool->slots_area);
+    mr__keeper_part(&pool->keeper, &pool->slots_area);
     mr__extents_fini(&pool->slab);
     mr__extents_fini(&pool->slots);
     close_fd(pool->epoll_fd);
@@ -240,6 +248,7 @@ void mr_pool_close(mr_pool **handle)
     close_fd(pool->timer_fd);
     (void)pthread_cond_destroy(&pool->changed);
     (void)pthread_cond_destroy(&pool->slab_changed);
+    (void)pthread_cond_destroy(&pool->wanted);
     (void)pthread_mutex_destroy(&pool->lock);
     free(pool);
     *handle = NULL;

@@ -17,6 +17,7 @@
 #include "millrace/stream.h"
 #include "proc/area.h"
 #include "proc/extents.h"
+#include "proc/keeper.h"
 #include "proc/named.h"
 #include "proc/process.h"
 #include "proc/task.h"
@@ -92,12 +93,15 @@ struct mr_pool {
     pthread_mutex_t lock;
     pthread_cond_t changed;      /* workers started or ended, pool failed */
     pthread_cond_t slab_changed; /* room in the slab, or a turn came */
+    pthread_cond_t wanted;       /* more of the slots is to be reserved: for the reserver alone,
+                                    which would else wake up at each room in the slab */
     pthread_t loop, reserver;
     bool loop_runs, reserver_runs;
     int epoll_fd, event_fd, kick_fd, timer_fd;
     uint64_t armed_ns; /* when the timer fires; 0: not set */
 
     mr__area slab_area, slots_area;
+    mr__keeper *keeper;      /* of rows that stay in their slots; NULL: there is no room for any */
     mr__named slots_name;    /* of the slots; its key is "" if they have none */
     char slots_unnamed[256]; /* why they have none, though one was wanted */
     mr__extents slab, slots;

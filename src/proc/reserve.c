@@ -42,7 +42,7 @@ static size_t slots_end(mr_pool *pool, size_t at)
 
     mr__pool_lock(pool);
     while (pool->slots_wanted <= at && !pool->closing)
-        (void)pthread_cond_wait(&pool->slab_changed, &pool->lock);
+        (void)pthread_cond_wait(&pool->wanted, &pool->lock);
     end = pool->closing ? 0 : pool->slots_wanted;
     mr__pool_unlock(pool);
     return end;

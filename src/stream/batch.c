@@ -16,13 +16,12 @@ static mr__batch *free_batch(mr_stream *stream)
     return NULL;
 }
 
-/* Slots lie one after the other, and are reserved in that order. */
+/* Slots are reserved in the order in which they lie. */
 static bool is_reserved(const mr__batch *batch)
 {
     const mr_stream *stream = batch->stream;
 
-    return stream->slots_offset + batch->slot_offset + stream->slot_bytes <=
-           stream->pool->slots_reserved;
+    return *batch->slot + stream->slot_bytes <= stream->pool->slots_reserved;
 }
 
 static void begin(mr_stream *stream, mr__batch *batch)
@@ -30,6 +29,7 @@ static void begin(mr_stream *stream, mr__batch *batch)
     batch->state = MR__BATCH_FILLING;
     batch->order = stream->next_order++;
     batch->n_rows = batch->n_open = 0;
+    batch->kept = false;
     stream->filling = batch;
 }
 
@@ -42,8 +42,7 @@ static void place(mr__entry *entry, mr__batch *batch)
     entry->row = batch->n_rows;
     batch->rows[batch->n_rows++] = entry;
     batch->n_open++;
-    entry->task.desc.output_offset =
-        stream->slots_offset + batch->slot_offset + (uint64_t)entry->row * stream->shape.bytes;
+    entry->task.desc.output_offset = *batch->slot + (uint64_t)entry->row * stream->shape.bytes;
     entry->task.desc.output_bytes = stream->shape.bytes;
     if (batch->n_rows == 1 && stream->options.batch_wait_ms > 0)
         mr__pool_alarm_set(stream->pool, &stream->age,
@@ -249,7 +248,7 @@ uint64_t mr__batch_compact(mr__batch *batch)
 {
     const mr_stream *stream = batch->stream;
     size_t bytes = stream->shape.bytes;
-    uint8_t *base = stream->pool->slots_area.base + stream->slots_offset + batch->slot_offset;
+    uint8_t *base = stream->pool->slots_area.base + *batch->slot;
     uint64_t moved = 0;
     uint32_t i, n_ok = 0, n_failed = 0;
 

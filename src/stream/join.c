@@ -89,21 +89,27 @@ static mr_status agree(mr_stream *stream, mr_error *err)
     return size_up(stream, err);
 }
 
-/* Room for the slots in the pool: as many as are wanted, fewer if there is less. */
+/* Room for the slots in the pool: as many as are wanted, fewer if there is less. One by one: rows
+ * that are kept may lie between them. */
 static bool lease_slots(mr_stream *stream)
 {
-    uint32_t wanted, least = slots_range(stream, &wanted);
+    mr__extents *area = &stream->pool->slots;
+    uint32_t wanted, least = slots_range(stream, &wanted), n;
 
-    for (; wanted >= least; wanted--) {
-        stream->slots_bytes = stream->slot_bytes * wanted;
-        if (!mr__extents_take(&stream->pool->slots, stream->slots_bytes, &stream->slots_offset))
-            continue;
-        mr__pool_slots_want(stream->pool, stream->slots_offset + stream->slots_bytes);
-        stream->options.slots = wanted;
-        stream->has_slots = true;
-        return true;
+    for (n = 0; n < wanted; n++)
+        if (!mr__extents_take(area, stream->slot_bytes, &stream->slots[n]))
+            break;
+    if (n < least) {
+        while (n-- > 0)
+            mr__extents_give(area, stream->slots[n], stream->slot_bytes);
+        return false;
     }
-    return false;
+    stream->options.slots = stream->n_slots = n;
+    while (n-- > 0)
+        mr__pool_slots_want(stream->pool, stream->slots[n] + stream->slot_bytes);
+    if (stream->pool->keeper)
+        mr__keeper_want(stream->pool->keeper, stream->slot_bytes);
+    return true;
 }
 
 /* A pool of the stream's own, as large as it needs; for rows of which the shape is not known, as
@@ -150,7 +156,7 @@ static mr_status lease(mr_stream *stream, mr_error *err)
     mr_status s = MR_OK;
 
     mr__pool_lock(stream->pool);
-    if (!stream->has_slots && !lease_slots(stream))
+    if (stream->n_slots == 0 && !lease_slots(stream))
         s = no_room(stream, err);
     if (s == MR_OK && stream->plan) {
         s = mr__pool_plan_get(stream->pool, mr_plan_text(stream->plan), &stream->plan_cell,

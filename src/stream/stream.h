@@ -56,7 +56,8 @@ struct mr__batch {
     mr_stream *stream;
     mr__batch_state state;
     uint64_t order;                   /* of delivery */
-    uint64_t slot_offset;             /* in the slots area */
+    uint64_t *slot;                   /* offset in the slots area; one of the stream's */
+    bool kept;                        /* its rows are the caller's, the slot is already another */
     uint32_t n_rows;                  /* rows given out, holes included */
     uint32_t n_open;                  /* entries not resolved yet */
     mr__entry **rows;                 /* [batch]; NULL: moved to a later batch */
@@ -71,9 +72,10 @@ struct mr_stream {
     mr_stream_options options;
     mr_row_shape shape;
     mr_dims dims;
-    uint64_t slot_bytes, slots_offset, slots_bytes;
+    uint64_t slot_bytes, slots[MR__SLOTS_MAX];
+    uint32_t n_slots; /* leased */
     uint32_t plan_cell, plan_version;
-    bool has_slots, has_plan;
+    bool has_plan;
 
     mr__batch *batches;
     mr__entry *entries, *free_entries;
