@@ -53,6 +53,18 @@ mr_status mr__config_number(const json_t *object, const char *key, double *out, 
     return MR_OK;
 }
 
+mr_status mr__config_crop_share(mr__recipe *recipe, uint32_t edge, double share, mr_error *err)
+{
+    double resized = share > 0.0 ? trunc((double)edge / share) : 0.0;
+
+    if (!(resized >= 1.0 && resized <= (double)MR__PLAN_SIDE_MAX))
+        return mr__error_set(err, MR_E_INVALID,
+                             "crop_pct: %u pixels over it must be 1 to 16384 pixels", edge);
+    recipe->width = recipe->height = (uint32_t)resized;
+    recipe->crop_width = recipe->crop_height = edge;
+    return MR_OK;
+}
+
 /* A number that a float holds; the plan's own rules judge it further. */
 static bool take_float(const json_t *value, float *out)
 {

@@ -23,6 +23,10 @@ mr_status mr__config_floats(const json_t *object, const char *key, float out[3],
 /* A side in pixels, 1 to MR__PLAN_SIDE_MAX. */
 mr_status mr__config_side(const json_t *value, const char *key, uint32_t *out, mr_error *err);
 
+/* The crop of an edge, of which the resize before it keeps `share`: trunc(edge / share) pixels.
+ * MR_E_INVALID. */
+mr_status mr__config_crop_share(mr__recipe *recipe, uint32_t edge, double share, mr_error *err);
+
 /* "KEY: WHY", MR_E_UNSUPPORTED. */
 mr_status mr__config_refuse(const char *key, const char *why, mr_error *err);
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* config.json of timm, or the pretrained_cfg in it, as timm 1.0 makes an evaluation transform of
  * it. */
-#include <math.h>
 #include <string.h>
 
 #include "plan/config.h"
@@ -58,7 +57,7 @@ static mr_status mode_of(const json_t *section, mr__recipe *r, mr_error *err)
 static mr_status sizes_of(const json_t *section, bool test_size, mr__recipe *r, mr_error *err)
 {
     uint32_t edge = 224;
-    double share = 0.875, resized;
+    double share = 0.875;
     mr_status status = edge_of(section, "input_size", &edge, err);
 
     if (status == MR_OK && test_size)
@@ -67,15 +66,7 @@ static mr_status sizes_of(const json_t *section, bool test_size, mr__recipe *r, 
         status = mr__config_number(section, "crop_pct", &share, err);
     if (status == MR_OK && test_size)
         status = mr__config_number(section, "test_crop_pct", &share, err);
-    if (status != MR_OK)
-        return status;
-    resized = share > 0.0 ? floor((double)edge / share) : 0.0;
-    if (!(resized >= 1.0 && resized <= (double)MR__PLAN_SIDE_MAX))
-        return mr__error_set(err, MR_E_INVALID,
-                             "crop_pct: %u pixels over it must be 1 to 16384 pixels", edge);
-    r->width = r->height = (uint32_t)resized;
-    r->crop_width = r->crop_height = edge;
-    return MR_OK;
+    return status == MR_OK ? mr__config_crop_share(r, edge, share, err) : status;
 }
 
 mr_status mr__config_timm(const json_t *object, bool test_size, mr__plan_spec *out, mr_error *err)

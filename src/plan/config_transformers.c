@@ -5,7 +5,6 @@
  * anything else. "Fast" and "Pil" at the end of a class, and the older feature_extractor_type, mean
  * the same class: the file does not say which backend runs, so the caller does.
  */
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -186,7 +185,7 @@ static mr_status read_crop(const json_t *object, const class *c, mr__recipe *r, 
 static mr_status apply_crop_pct(const json_t *object, mr__recipe *r, mr_error *err)
 {
     const uint32_t edge = r->width;
-    double share = 224.0 / 256.0, resized;
+    double share = 224.0 / 256.0;
     mr_status status = mr__config_number(object, "crop_pct", &share, err);
 
     if (status != MR_OK)
@@ -197,13 +196,7 @@ static mr_status apply_crop_pct(const json_t *object, mr__recipe *r, mr_error *e
         r->resize = MR__RESIZE_SQUASH;
         return MR_OK;
     }
-    resized = share > 0.0 ? trunc((double)edge / share) : 0.0;
-    if (!(resized >= 1.0 && resized <= (double)MR__PLAN_SIDE_MAX))
-        return mr__error_set(err, MR_E_INVALID,
-                             "crop_pct: %u pixels over it must be 1 to 16384 pixels", edge);
-    r->width = r->height = (uint32_t)resized;
-    r->crop_width = r->crop_height = edge;
-    return MR_OK;
+    return mr__config_crop_share(r, edge, share, err);
 }
 
 static mr_status read_geometry(const json_t *object, const class *c, mr__recipe *r, mr_error *err)

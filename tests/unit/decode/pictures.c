@@ -16,6 +16,17 @@ uint32_t next_random(uint32_t *state)
     return *state >> 8;
 }
 
+mr__region random_region(uint32_t width, uint32_t height, uint32_t *state)
+{
+    mr__region r;
+
+    r.x0 = next_random(state) % width;
+    r.x1 = r.x0 + 1 + next_random(state) % (width - r.x0);
+    r.y0 = next_random(state) % height;
+    r.y1 = r.y0 + 1 + next_random(state) % (height - r.y0);
+    return r;
+}
+
 static uint8_t sample(uint32_t x, uint32_t y, uint32_t c, uint32_t *seed)
 {
     uint32_t smooth = (x * (3 + c) + y * (5 - c % 3) + (x * y >> 5)) & 511;

@@ -40,6 +40,9 @@ bytes bytes_insert(const bytes *b, size_t at, const void *what, size_t n);
 
 uint32_t next_random(uint32_t *state);
 
+/* Somewhere in a picture of that size, at least one pixel. */
+mr__region random_region(uint32_t width, uint32_t height, uint32_t *state);
+
 /* What decoding gave: the rows of `region` (all zero: the whole picture). */
 typedef struct decoded {
     mr_status status;

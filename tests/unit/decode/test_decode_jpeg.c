@@ -31,17 +31,6 @@ static const jpeg_options kinds[] = {
 
 #define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
-static mr__region random_region(uint32_t width, uint32_t height, uint32_t *seed)
-{
-    mr__region r;
-
-    r.x0 = next_random(seed) % width;
-    r.x1 = r.x0 + 1 + next_random(seed) % (width - r.x0);
-    r.y0 = next_random(seed) % height;
-    r.y1 = r.y0 + 1 + next_random(seed) % (height - r.y0);
-    return r;
-}
-
 static void regions_equal_the_whole(void **state)
 {
     uint32_t seed = 7;

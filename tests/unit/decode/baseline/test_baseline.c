@@ -64,17 +64,6 @@ static uint64_t continued_pictures(const fixture *f)
     return n;
 }
 
-static mr__region random_region(uint32_t width, uint32_t height, uint32_t *seed)
-{
-    mr__region r;
-
-    r.x0 = next_random(seed) % width;
-    r.x1 = r.x0 + 1 + next_random(seed) % (width - r.x0);
-    r.y0 = next_random(seed) % height;
-    r.y1 = r.y0 + 1 + next_random(seed) % (height - r.y0);
-    return r;
-}
-
 /* Twenty pictures of one kind, sizes and options by dice; crops of each. */
 static void crops_of(fixture *f, jpeg_options options, uint32_t seed)
 {
