@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Milvus that the other tests of this folder store into is there and keeps what it is given."""
-from pymilvus import MilvusClient
 from servers import milvus_cases
+from servers.clients import client_of
 
 
 def test_it_keeps_rows_and_finds_them(milvus_lite):
-    client = MilvusClient(milvus_lite.uri)
+    client = client_of(milvus_lite)
     try:
         milvus_cases.create(client)
         milvus_cases.fill(client)

@@ -9,7 +9,8 @@ import json
 import random
 
 from command import picture, run
-from pymilvus import DataType, MilvusClient, MilvusException
+from pymilvus import DataType, MilvusException
+from servers.clients import client_of
 
 COLLECTION = "filters"
 MIXED = [{}, {"a": 1}, {"a": 2}, {"a": 1.0}, {"a": 1.5}, {"a": "1"}, {"a": "x"}, {"a": True}, {"a": False}, {"a": None},
@@ -91,7 +92,7 @@ def compare(server, folder, mixed, count):
     """Asks both; returns how many expressions selected some rows but not all."""
     rows = MIXED if mixed else TIDY
     drawer = Drawer(7, mixed)
-    client = MilvusClient(server.uri)
+    client = client_of(server)
     some = 0
     try:
         fill_local(folder, rows)

@@ -2,8 +2,9 @@
 """What both Milvus servers must show to the official client."""
 import numpy as np
 import pytest
-from pymilvus import DataType, MilvusClient
+from pymilvus import DataType
 from servers import grpc_probe
+from servers.clients import client_of
 
 DIM = 8
 
@@ -43,7 +44,7 @@ def check(client):
 
 def survives_kill(server):
     """Fills it, kills it, sees that it is dead, starts it again, and finds everything."""
-    client = MilvusClient(server.uri)
+    client = client_of(server)
     create(client)
     fill(client)
     check(client)
@@ -53,6 +54,6 @@ def survives_kill(server):
     assert not grpc_probe.milvus_healthy(server.port)
     server.restart()
     assert server.pid != before
-    client = MilvusClient(server.uri)
+    client = client_of(server)
     check(client)
     client.close()

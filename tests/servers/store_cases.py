@@ -7,8 +7,9 @@ import shutil
 import numpy as np
 import pytest
 from command import BIN, Running, environment, picture, run
-from pymilvus import DataType, MilvusClient
+from pymilvus import DataType
 from servers import grpc_probe
+from servers.clients import client_of
 
 COUNT = 40
 NEAR = 2e-5
@@ -24,11 +25,6 @@ def album(folder, count=COUNT):
     for i in range(count):
         picture(folder / "photos" / "ab"[i % 2] / f"{i:03}.jpg", i, (64, 48))
     return folder
-
-
-def client_of(server):
-    # a client that is kept between tests and pings without a call is turned away after some pings
-    return MilvusClient(server.uri, grpc_options={"grpc.keepalive_permit_without_calls": 0})
 
 
 def rows_of(client, collection, **more):

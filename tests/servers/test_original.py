@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import servers
 from PIL import Image
-from servers.store_cases import client_of
+from servers.clients import client_of
 
 PROGRAM = Path(__file__).with_name("data") / "original_program.py"
 CONFIG = Path(__file__).parents[1] / "e2e/data/original-config.yaml"
