@@ -359,6 +359,7 @@ def test_the_section_preprocess_of_the_configuration(work, tmp_path):
     assert section in told and "mean=0,0,0" in told
 
 
+@pytest.mark.sandbox  # health's exit status counts it
 def test_health_runs_the_model(work, tmp_path):
     """With the plan of the section, else that of the original: a file that is no model is never well."""
     config = tmp_path / "c.yaml"

@@ -255,10 +255,11 @@ def test_a_store_remembers_the_model_and_not_the_way(album, tmp_path):
 
 
 def health(folder, *args, expect=0, **env):
-    """What `health` says of the embedder."""
+    """What `health` says of the embedder. Its exit status counts the sandbox too, which sanitized workers lack."""
     return run(folder, "health", "--json", *args, expect=expect, env=env).json["components"]["embedder"]
 
 
+@pytest.mark.sandbox
 @pytest.mark.parametrize("preprocess", ["", "preprocess: {image_size: [64, 64]}\n"])
 def test_health_asks_the_server(tmp_path, preprocess):
     """Whether or not anything says of which plan the pictures are: a server that is away is never well."""
@@ -274,6 +275,7 @@ def test_health_asks_the_server(tmp_path, preprocess):
     assert "embedder      down" in run(tmp_path, "health", "--config", config, expect=3).stdout
 
 
+@pytest.mark.sandbox
 def test_health_asks_the_server_that_the_environment_names(tmp_path):
     with Fake() as server:
         spec = server.spec()
@@ -285,6 +287,7 @@ def test_health_asks_the_server_that_the_environment_names(tmp_path):
     assert "connection refused" in said["error"] and "dimension" not in said["error"]
 
 
+@pytest.mark.sandbox
 def test_health_asks_with_the_plan_of_the_collection(album, tmp_path):
     with Fake(shape=(3, 32, 32)) as server:
         (tmp_path / "small.plan").write_text(run(album, "plan", PLAN).stdout.replace("224x224", "32x32"))
