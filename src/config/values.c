@@ -10,7 +10,7 @@
 
 static bool is_bool(const char *text)
 {
-    static const char *const words[] = {"true", "false", "yes", "no", "on", "off"};
+    static const char *const words[] = {"true", "false", "yes", "no", "on", "off", "1", "0"};
     size_t i;
 
     for (i = 0; i < sizeof words / sizeof words[0]; i++)

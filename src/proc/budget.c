@@ -38,6 +38,15 @@ static uint64_t unknown_rows(uint64_t memory, uint64_t others)
     return clamp(left / 3 * 2 & ~UINT64_C(4095), MIB(8), UINT64_C(1) << 40);
 }
 
+/* Areas end where a block of theirs ends: one that was dealt beyond would be none that a worker
+ * takes. What is too large to be rounded is too large for everything. */
+static uint64_t whole(uint64_t bytes, uint64_t unit)
+{
+    uint64_t rest = bytes % unit;
+
+    return rest == 0 || bytes > UINT64_MAX - unit ? bytes : bytes + unit - rest;
+}
+
 mr_status mr__budget_plan(const mr_pool_options *options, mr__budget *out, mr_error *err)
 {
     uint64_t memory = options->memory_bytes;
@@ -55,6 +64,8 @@ mr_status mr__budget_plan(const mr_pool_options *options, mr__budget *out, mr_er
                                ? unknown_rows(memory, workers + out->slab_bytes +
                                                           clamp(options->held_bytes, 0, memory))
                                : clamp(memory / 4, MIB(8), MIB(256));
+    out->slab_bytes = whole(out->slab_bytes, MR__SLAB_UNIT);
+    out->slots_bytes = whole(out->slots_bytes, MR__SLOTS_UNIT);
     if (__builtin_add_overflow(MR__HOST_BASE_BYTES, options->held_bytes, &host) ||
         __builtin_add_overflow(out->slab_bytes, out->slots_bytes, &out->fixed_bytes) ||
         __builtin_add_overflow(out->fixed_bytes, host, &out->fixed_bytes) ||

@@ -86,7 +86,6 @@ static mr_status open_slots(mr_pool *pool, uint64_t bytes, mr_error *err)
 
 static mr_status open_areas(mr_pool *pool, const mr__budget *budget, mr_error *err)
 {
-    const size_t page = 4096;
     mr_status s;
     uint32_t i;
 
@@ -96,9 +95,9 @@ static mr_status open_areas(mr_pool *pool, const mr__budget *budget, mr_error *e
     if (s == MR_OK)
         s = open_slots(pool, budget->slots_bytes, err);
     if (s == MR_OK)
-        s = mr__extents_init(&pool->slab, budget->slab_bytes, MR__CACHE_LINE, 1 << 16, err);
+        s = mr__extents_init(&pool->slab, budget->slab_bytes, MR__SLAB_UNIT, 1 << 16, err);
     if (s == MR_OK)
-        s = mr__extents_init(&pool->slots, budget->slots_bytes, page, 1024, err);
+        s = mr__extents_init(&pool->slots, budget->slots_bytes, MR__SLOTS_UNIT, 1024, err);
     if (s == MR_OK && pool->options.spare_bytes > 0)
         s = mr__keeper_open(pool, &pool->keeper, err);
     for (i = 0; i < pool->n_workers && s == MR_OK; i++) {

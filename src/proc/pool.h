@@ -237,8 +237,12 @@ void mr__supervisor_arm(mr_pool *pool);
 /* supervisor.c: wakes the loop thread. */
 void mr__supervisor_kick(mr_pool *pool);
 
-/* budget.c: sizes of slab and slots and what is left to grant, or MR_E_NO_MEMORY with all the
- * figures. */
+/* What a block of an area is a multiple of. */
+#define MR__SLAB_UNIT  ((size_t)MR__CACHE_LINE)
+#define MR__SLOTS_UNIT ((size_t)4096)
+
+/* budget.c: sizes of slab and slots (multiples of their units) and what is left to grant, or
+ * MR_E_NO_MEMORY with all the figures. */
 typedef struct mr__budget {
     uint64_t slab_bytes, slots_bytes, fixed_bytes, grant_bytes;
 } mr__budget;
