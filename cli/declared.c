@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "text.h"
+
 /* Value of "collections[index]" + rest, NULL if it is not there. */
 static const mr_config_value *value_of(const struct cli_args *args, size_t index, const char *rest)
 {
@@ -53,6 +55,7 @@ static void take_fields(const struct cli_args *args, size_t index, struct cli_de
 {
     static const char *const parts[] = {"type", "primary_key", "auto_id", "name"};
     const char *texts[4];
+    uint64_t primary;
     char rest[64];
     size_t i, k;
 
@@ -65,8 +68,7 @@ static void take_fields(const struct cli_args *args, size_t index, struct cli_de
             break;
         if (strcasecmp(texts[0], "FLOAT_VECTOR") == 0)
             add(out, "vector_field", texts[3]);
-        if (texts[1] && (strcasecmp(texts[1], "true") == 0 || strcasecmp(texts[1], "yes") == 0 ||
-                         strcasecmp(texts[1], "on") == 0)) {
+        if (texts[1] && cli_text_truth(texts[1], &primary) && primary) {
             add(out, "id_type", texts[0]);
             add(out, "auto_id", texts[2]);
         }
@@ -96,6 +98,7 @@ bool cli_declared_at(const struct cli_args *args, size_t index, struct cli_decla
     if (!name || !name->text)
         return false;
     out->name = name->text;
+    out->at = index;
     out->line = name->line;
     out->description = text_of(args, index, ".description");
     out->dim = dim_of(args, index);

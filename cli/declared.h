@@ -18,6 +18,7 @@ struct cli_declared {
     mr_param params[CLI_DECLARED_PARAMS_MAX]; /* of the schema, then of the index */
     size_t n_fields;                          /* how many of them are of the schema */
     size_t n_params;
+    size_t at; /* its number in the list */
     unsigned line;
 };
 

@@ -4,11 +4,9 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
+#include "declared.h"
 #include "settings.h"
-
-#define MAX_FIELDS 64
 
 /* keys of the section that are the store's under the same name */
 static const char *const keys[] = {"milvus.vector_field",
@@ -68,54 +66,6 @@ static const char *in_use(const struct cli_args *args)
     return cli_text(args, OPT_COLLECTION);
 }
 
-/* The entry of `collections` that declares the collection; -1: none does. */
-static int find_declared(const struct cli_args *args)
-{
-    const char *wanted = in_use(args), *name;
-    char key[64];
-    int i;
-
-    for (i = 0; i < MAX_FIELDS; i++) {
-        (void)snprintf(key, sizeof key, "collections[%d].name", i);
-        name = text_of(args, key);
-        if (!name)
-            return -1;
-        if (wanted && strcmp(name, wanted) == 0)
-            return i;
-    }
-    return -1;
-}
-
-/* Which field is the key, and which has the vectors. */
-static void add_fields(const struct cli_args *args, int entry, struct params *p)
-{
-    char key[96];
-    int i;
-
-    for (i = 0; i < MAX_FIELDS; i++) {
-        const char *type, *primary, *automatic;
-        int n = snprintf(key, sizeof key, "collections[%d].schema.fields[%d].", entry, i);
-        size_t room = sizeof key - (size_t)n;
-
-        (void)snprintf(key + n, room, "type");
-        type = text_of(args, key);
-        if (!type)
-            return;
-        (void)snprintf(key + n, room, "primary_key");
-        primary = text_of(args, key);
-        (void)snprintf(key + n, room, "auto_id");
-        automatic = text_of(args, key);
-        (void)snprintf(key + n, room, "name");
-        if (strcasecmp(type, "FLOAT_VECTOR") == 0)
-            add(p, "vector_field", text_of(args, key));
-        if (primary && (strcasecmp(primary, "true") == 0 || strcasecmp(primary, "yes") == 0 ||
-                        strcasecmp(primary, "on") == 0)) {
-            add(p, "id_type", type);
-            add(p, "auto_id", automatic);
-        }
-    }
-}
-
 /* Values below `prefix`, under the last part of their names. */
 static void add_below(const struct cli_args *args, const char *prefix, struct params *p)
 {
@@ -135,22 +85,22 @@ size_t cli_milvus_params(const struct cli_args *args, const char *spec,
                          mr_param out[CLI_MILVUS_PARAMS_MAX])
 {
     struct params p = {.out = out};
+    struct cli_declared declared;
+    const char *name = NULL;
     char prefix[64];
     size_t i;
-    int entry;
 
     if (!spec || strncmp(spec, "milvus:", 7) != 0)
         return 0;
     for (i = 0; i < sizeof keys / sizeof keys[0]; i++)
         add(&p, keys[i] + strlen("milvus."),
             args->made_store ? cli_settings_original(args, keys[i]) : text_of(args, keys[i]));
-    entry = find_declared(args);
-    if (entry < 0)
+    name = in_use(args);
+    if (!name || !cli_declared_find(args, name, &declared))
         return p.n;
-    add_fields(args, entry, &p);
-    (void)snprintf(prefix, sizeof prefix, "collections[%d].index.params.", entry);
-    add_below(args, prefix, &p);
-    (void)snprintf(prefix, sizeof prefix, "collections[%d].search_params.", entry);
+    for (i = 0; i < declared.n_params; i++)
+        add(&p, declared.params[i].name, declared.params[i].value);
+    (void)snprintf(prefix, sizeof prefix, "collections[%zu].search_params.", declared.at);
     add_below(args, prefix, &p);
     return p.n;
 }

@@ -275,19 +275,6 @@ static void say_wanted(const struct cli_option *option, const char *hint, char *
     (void)snprintf(why, size, "%s%s%s", wants[option->kind], range, near);
 }
 
-static bool parse_flag(const char *text, uint64_t *out)
-{
-    static const char *const words[] = {"0", "1", "false", "true", "no", "yes", "off", "on"};
-    size_t i;
-
-    for (i = 0; i < sizeof words / sizeof words[0]; i++) {
-        *out = i & 1;
-        if (strcasecmp(words[i], text) == 0)
-            return true;
-    }
-    return false;
-}
-
 bool cli_option_read(const struct cli_option *option, const char *text, struct cli_reading *out)
 {
     struct cli_nearest nearest = {.typed = text};
@@ -297,7 +284,7 @@ bool cli_option_read(const struct cli_option *option, const char *text, struct c
     out->number = 0;
     switch (option->kind) {
     case KIND_FLAG:
-        ok = parse_flag(text, &out->number);
+        ok = cli_text_truth(text, &out->number);
         break;
     case KIND_TEXT:
     case KIND_LIST:

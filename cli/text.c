@@ -48,6 +48,19 @@ bool cli_text_size(const char *text, uint64_t *out)
     return true;
 }
 
+bool cli_text_truth(const char *text, uint64_t *out)
+{
+    static const char *const words[] = {"0", "1", "false", "true", "no", "yes", "off", "on"};
+    size_t i;
+
+    for (i = 0; i < sizeof words / sizeof words[0]; i++) {
+        *out = i & 1;
+        if (strcasecmp(words[i], text) == 0)
+            return true;
+    }
+    return false;
+}
+
 bool cli_text_time(const char *text, uint64_t bare_ms, uint64_t *out)
 {
     const struct {

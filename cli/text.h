@@ -16,6 +16,9 @@ bool cli_text_size(const char *text, uint64_t *out);
 /* "10s", "250ms", "5m", "1h" in milliseconds; a bare number is in units of `bare_ms`. */
 bool cli_text_time(const char *text, uint64_t bare_ms, uint64_t *out);
 
+/* "true", "yes", "on", "1" and their opposites, in any case; 1 or 0 in `out`. */
+bool cli_text_truth(const char *text, uint64_t *out);
+
 /* Edits from `a` to `b`, a swap of neighbours counting as one and upper case as lower; 64 if either
  * is over 63 bytes. */
 size_t cli_text_distance(const char *a, const char *b);

@@ -15,7 +15,7 @@ from typing import Any, Optional, Union
 Number = Union[int, str, None]
 Time = Union[int, float, str, None]
 
-_TRUTH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+TRUTH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 _UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "": 1}
 _PRIVATE = "MILLRACE_ALLOW_PRIVATE"
@@ -196,14 +196,14 @@ def allows_private(*answers: Optional[bool]) -> bool:
         return bool(first)
     text = os.environ.get(_PRIVATE)
     if text:
-        if text.lower() not in _TRUTH:
+        if text.lower() not in TRUTH:
             raise ValueError(f"{_PRIVATE} {text}: wanted true or false")
-        return _TRUTH[text.lower()]
+        return TRUTH[text.lower()]
     return any(rest)
 
 
 def _flag(value: Any) -> tuple[Any, str]:
-    return value if isinstance(value, bool) else _TRUTH.get(str(value).lower()), "true or false"
+    return value if isinstance(value, bool) else TRUTH.get(str(value).lower()), "true or false"
 
 
 def _count(value: Any, least: int, most: int) -> tuple[Any, str]:

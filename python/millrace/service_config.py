@@ -15,7 +15,7 @@ from typing import Any, Optional
 
 from . import _sections
 from ._native import Config, InvalidError
-from ._sections import EmbedConfig, LimitsConfig, LogConfig, PlanConfig, SourceConfig, StoreConfig, WorkersConfig
+from ._sections import TRUTH, EmbedConfig, LimitsConfig, LogConfig, PlanConfig, SourceConfig, StoreConfig, WorkersConfig
 
 
 @dataclass
@@ -97,7 +97,6 @@ _SECTIONS = {
     "preprocess": PreprocessConfig,
     "async_pipeline": AsyncPipelineConfig,
 }
-_TRUTH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
 @dataclass
@@ -244,7 +243,7 @@ def _as(current: Any, value: Any) -> Any:
     if isinstance(value, list):
         return tuple(_as(current[0], item) for item in value)
     if isinstance(current, bool):
-        return _TRUTH[value.text.lower()]
+        return TRUTH[value.text.lower()]
     if isinstance(current, int) and not isinstance(current, bool):
         number = float(value.text)
         return int(number) if number.is_integer() else number
@@ -261,8 +260,8 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if value is None or value.quoted:
         return value and value.text
-    if value.text.lower() in _TRUTH:
-        return _TRUTH[value.text.lower()]
+    if value.text.lower() in TRUTH and not value.text.isdigit():
+        return TRUTH[value.text.lower()]
     for kind in (int, float):
         try:
             return kind(value.text)

@@ -221,6 +221,10 @@ def test_the_original_environment(tmp_path):
     assert (values["store.location"], values["store.collection"]) == ("b.mill", "c")
     assert printed(tmp_path, MILLRACE_STORE="e.mill", MILVUS_HOST="db")["store.location"] == "e.mill"
     assert printed(tmp_path, MILVUS_PORT="tcp://10.0.0.1:1", LOG_LEVEL="loud")["store.location"] == "null"
+    for word, truth in (("1", "1"), ("Yes", "Yes"), ("0", "0")):
+        assert printed(tmp_path, "--config", config, JAX_USE_GPU=word)["preprocess.use_gpu"] == truth
+    told = run(tmp_path, "config", "print", env={"JAX_USE_GPU": "2"}, expect=2).stderr
+    assert "JAX_USE_GPU 2: wanted true or false" in told
     told = run(tmp_path, "config", "print", env={"TRITON_PROTOCOL": "htpp"}, expect=2).stderr
     assert "TRITON_PROTOCOL htpp: wanted one of http|grpc; did you mean http?" in told
 
