@@ -56,9 +56,9 @@ static void choose_region(file *f, bool square)
 {
     uint32_t w = f->picture.width, h = f->picture.height, side = w < h ? w : h;
 
-    f->region = (mr__region){0, 0, w, h};
+    f->region = (mr__region){0, 0, w, h, 0};
     if (square)
-        f->region = (mr__region){(w - side) / 2, (h - side) / 2, (w + side) / 2, (h + side) / 2};
+        f->region = (mr__region){(w - side) / 2, (h - side) / 2, (w + side) / 2, (h + side) / 2, 0};
 }
 
 /* Nanoseconds that one picture takes. */

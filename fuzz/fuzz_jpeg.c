@@ -112,8 +112,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     check(mr__cpu_level_detect(NULL, &best, NULL) == MR_OK);
     memcpy(dice, data + size - sizeof(dice), sizeof(dice));
-    side(in.picture.width, dice[0], dice[1], &in.region.x0, &in.region.x1);
-    side(in.picture.height, dice[2], dice[3], &in.region.y0, &in.region.y1);
+    in.region.halved = dice[0] % 7 <= MR__HALVED_MAX ? dice[0] % 7 : 0;
+    side(mr__halved_side(in.picture.width, in.region.halved), dice[0], dice[1], &in.region.x0,
+         &in.region.x1);
+    side(mr__halved_side(in.picture.height, in.region.halved), dice[2], dice[3], &in.region.y0,
+         &in.region.y1);
     want = decode_with(&options, &in);
     options.jpeg = MR__JPEG_EITHER;
     for (uint32_t level = MR__CPU_C; level <= best; level++) {

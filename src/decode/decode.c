@@ -70,6 +70,14 @@ static mr__codec *codec_of(mr__decoder *decoder, mr__format format)
     return NULL;
 }
 
+static bool region_ok(const mr__picture *picture, const mr__region *r)
+{
+    if (r->halved > (picture->format == MR__FORMAT_JPEG ? MR__HALVED_MAX : 0))
+        return false;
+    return r->x0 < r->x1 && r->y0 < r->y1 && r->x1 <= mr__halved_side(picture->width, r->halved) &&
+           r->y1 <= mr__halved_side(picture->height, r->halved);
+}
+
 /* The picture is over, however it went. */
 static void become_idle(mr__decoder *decoder)
 {
@@ -88,11 +96,10 @@ mr_status mr__decoder_begin(mr__decoder *decoder, const uint8_t *bytes, size_t n
     if (codec == NULL)
         return mr__error_set(err, MR_E_INTERNAL, "decode: format %d has no codec",
                              (int)picture->format);
-    if (region->x0 >= region->x1 || region->y0 >= region->y1 || region->x1 > picture->width ||
-        region->y1 > picture->height)
-        return mr__error_set(err, MR_E_INTERNAL, "decode: region %u..%u x %u..%u of %ux%u",
-                             region->x0, region->x1, region->y0, region->y1, picture->width,
-                             picture->height);
+    if (!region_ok(picture, region))
+        return mr__error_set(err, MR_E_INTERNAL, "decode: region %u..%u x %u..%u / %u of %ux%u",
+                             region->x0, region->x1, region->y0, region->y1, 1u << region->halved,
+                             picture->width, picture->height);
     decoder->job = (mr__decode_job){
         .bytes = bytes,
         .n = n,

@@ -73,7 +73,7 @@ typedef struct mr__rows {
 /*
  * Starts decoding. `bytes` stay valid until finish or abort. `region` is what will be used: the
  * decoder may give more columns, never fewer, and exactly rows [region->y0, region->y1). Pixels
- * equal those of a full decode.
+ * equal those of a full decode; of a JPEG that is to be halved, those of libjpeg's at that scale.
  */
 mr_status mr__decoder_begin(mr__decoder *decoder, const uint8_t *bytes, size_t n,
                             const mr__picture *picture, const mr__region *region, mr__rows *out,

@@ -179,11 +179,14 @@ static void step_start(mr__libjpeg *codec)
     cinfo->out_color_space = job->picture.mode == MR__MODE_L     ? JCS_GRAYSCALE
                              : job->picture.mode == MR__MODE_RGB ? JCS_RGB
                                                                  : JCS_CMYK;
+    cinfo->scale_num = 1;
+    cinfo->scale_denom = 1u << job->region.halved;
     cinfo->dct_method = JDCT_ISLOW;
     cinfo->do_fancy_upsampling = TRUE;
     cinfo->do_block_smoothing = TRUE;
     (void)jpeg_start_decompress(cinfo);
-    if (cinfo->output_width != job->picture.width || cinfo->output_height != job->picture.height ||
+    if (cinfo->output_width != mr__halved_side(job->picture.width, job->region.halved) ||
+        cinfo->output_height != mr__halved_side(job->picture.height, job->region.halved) ||
         cinfo->output_components != (int)codec->rows.pixel_bytes)
         give_up(codec, MR_CODE_CORRUPT, "contradictory headers");
     if (!job->picture.progressive)
@@ -317,7 +320,7 @@ mr_status mr__libjpeg_begin(mr__libjpeg *codec, const mr__decode_job *job, uint3
 
     codec->job = job;
     codec->rows = (mr__rows){
-        .width = job->picture.width,
+        .width = mr__halved_side(job->picture.width, job->region.halved),
         .y0 = y0,
         .y1 = job->region.y1,
         .pixel_bytes = mr__mode_bytes(job->picture.mode),

@@ -66,9 +66,21 @@ typedef struct mr__picture {
     mr__palette palette; /* mode P only */
 } mr__picture;
 
-/* Columns [x0,x1) and rows [y0,y1) of the stored picture. */
+/*
+ * Columns [x0,x1) and rows [y0,y1) of the stored picture; if `halved` is not 0, of what a JPEG is
+ * decoded to at 1/2, 1/4 or 1/8 of its sides.
+ */
 typedef struct mr__region {
     uint32_t x0, y0, x1, y1;
+    uint32_t halved; /* so often: 0 to MR__HALVED_MAX */
 } mr__region;
+
+#define MR__HALVED_MAX 3u
+
+/* What is left of a side: rounded up. */
+static inline uint32_t mr__halved_side(uint32_t side, uint32_t halved)
+{
+    return (side + (1u << halved) - 1) >> halved;
+}
 
 #endif

@@ -75,7 +75,7 @@ static mr_status decode(mr__decoder *decoder, const uint8_t *bytes, size_t n, mr
     st = mr__probe(bytes, n, &limits, &pic, &err);
     if (st == MR_OK) {
         if (region.x1 == 0)
-            region = (mr__region){0, 0, pic.width, pic.height};
+            region = (mr__region){0, 0, pic.width, pic.height, 0};
         st = mr__decoder_begin(decoder, bytes, n, &pic, &region, &rows, &err);
     }
     while (st == MR_OK && (st = mr__decoder_read(decoder, &strip, &err)) == MR_OK) {

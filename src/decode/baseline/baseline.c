@@ -7,6 +7,8 @@
  * Where chroma has half the rows, a row of the picture needs a chroma row above or below its own.
  * The planes keep one row of the row of MCUs before, as row -1, and the last row of each row of
  * MCUs is made with the next one.
+ *
+ * A picture that is halved is made of smaller squares of samples from the same blocks.
  */
 #include "decode/baseline/baseline.h"
 
@@ -33,11 +35,13 @@ typedef struct plane {
     uint8_t *base; /* row 0, column 0: the first MCU of the region's */
     size_t stride;
     uint32_t width, height; /* of the whole component, in samples */
+    uint32_t size;          /* samples that a block becomes, across and down */
+    mr__idct_fn *idct;
 } plane;
 
 struct mr__baseline {
     const mr__block_reader *reader;
-    mr__idct_fn *idct;
+    mr__cpu_level level;
     const mr__plane_kernels *kernels;
     mr__frame frame;
     mr__region region;
@@ -46,7 +50,10 @@ struct mr__baseline {
     mr__scan scan;
 
     /* geometry */
-    uint32_t h, v; /* of luma: samples of chroma are h times v pixels */
+    uint32_t h, v;               /* of luma: blocks in an MCU */
+    uint32_t wide, high;         /* pixels that a sample of chroma is */
+    uint32_t width, height;      /* of the picture that is made */
+    uint32_t mcu_wide, mcu_high; /* of it, an MCU's */
     uint32_t mcus_across, mcus_down;
     uint32_t mcu_x0, mcu_x1, mcu_y0; /* MCUs of the region, with what upsampling looks at */
     uint32_t lag;                    /* 1: the last row of MCU rows waits for the next */
@@ -73,7 +80,7 @@ mr__baseline *mr__baseline_open(mr__cpu_level level)
         return NULL;
     memset(b, 0, sizeof *b);
     b->reader = mr__block_reader_of(level);
-    b->idct = mr__idct_of(level);
+    b->level = level;
     b->kernels = mr__plane_kernels_of(level);
     return b;
 }
@@ -121,27 +128,45 @@ static uint32_t div_up(uint32_t a, uint32_t b)
     return (a + b - 1) / b;
 }
 
+/* Of a picture that is halved, chroma of half the size both ways is halved once less: it then needs
+ * no upsampling. */
+static void measure_planes(mr__baseline *b)
+{
+    const uint32_t luma = 8u >> b->region.halved;
+    const bool whole = b->region.halved > 0 && b->h == 2 && b->v == 2;
+
+    b->wide = whole ? 1 : b->h;
+    b->high = whole ? 1 : b->v;
+    for (uint32_t i = 0; i < b->frame.n_components; i++) {
+        plane *p = &b->planes[i];
+
+        p->size = i > 0 && whole ? 2 * luma : luma;
+        p->width = i == 0 ? b->width : div_up(b->width, b->wide);
+        p->height = i == 0 ? b->height : div_up(b->height, b->high);
+        p->idct = mr__idct_of(b->level, p->size);
+    }
+}
+
 static void measure(mr__baseline *b)
 {
     const mr__frame *f = &b->frame;
-    uint32_t across, down, x1;
+    uint32_t x1;
 
     b->h = f->components[0].h;
     b->v = f->components[0].v;
-    b->lag = b->v > 1;
-    across = 8 * b->h;
-    down = 8 * b->v;
-    b->mcus_across = div_up(f->width, across);
-    b->mcus_down = div_up(f->height, down);
+    b->width = mr__halved_side(f->width, b->region.halved);
+    b->height = mr__halved_side(f->height, b->region.halved);
+    measure_planes(b);
+    b->lag = b->high > 1;
+    b->mcu_wide = b->planes[0].size * b->h;
+    b->mcu_high = b->planes[0].size * b->v;
+    b->mcus_across = div_up(f->width, 8 * b->h);
+    b->mcus_down = div_up(f->height, 8 * b->v);
     /* a pixel looks at the chroma samples beside its own: up to two pixels on */
-    b->mcu_x0 = (b->region.x0 > 2 ? b->region.x0 - 2 : 0) / across;
-    x1 = b->region.x1 + 2 < f->width ? b->region.x1 + 2 : f->width;
-    b->mcu_x1 = div_up(x1, across);
-    b->mcu_y0 = (b->region.y0 > 2 ? b->region.y0 - 2 : 0) / down;
-    for (uint32_t i = 0; i < f->n_components; i++) {
-        b->planes[i].width = i == 0 ? f->width : div_up(f->width, b->h);
-        b->planes[i].height = i == 0 ? f->height : div_up(f->height, b->v);
-    }
+    b->mcu_x0 = (b->region.x0 > 2 ? b->region.x0 - 2 : 0) / b->mcu_wide;
+    x1 = b->region.x1 + 2 < b->width ? b->region.x1 + 2 : b->width;
+    b->mcu_x1 = div_up(x1, b->mcu_wide);
+    b->mcu_y0 = (b->region.y0 > 2 ? b->region.y0 - 2 : 0) / b->mcu_high;
 }
 
 static size_t row_room(const mr__baseline *b)
@@ -164,6 +189,8 @@ bool mr__baseline_begin(mr__baseline *b, const uint8_t *bytes, size_t n, const m
         b->frame.n_components != mr__mode_bytes(picture->mode) || !make_tables(b))
         return false;
     measure(b);
+    if (b->wide > 1 && b->width <= 4) /* upsampled in another way */
+        return false;
     *room = memory_room(b);
     mr__scan_begin(&b->scan, b->frame.scan, bytes + n);
     b->mcu_y = 0;
@@ -243,7 +270,8 @@ static void transform(mr__baseline *b, uint32_t component, uint32_t row, uint32_
     plane *p = &b->planes[component];
     int16_t *blocks = b->coefficients[component == 0 ? row : 1 + component];
 
-    b->idct(blocks, n, p->base + (size_t)row * 8 * p->stride + (size_t)column * 8, p->stride);
+    p->idct(blocks, n, p->base + (size_t)row * p->size * p->stride + (size_t)column * p->size,
+            p->stride);
     memset(blocks, 0, ((size_t)n * 64 + 1) * sizeof *blocks);
 }
 
@@ -262,9 +290,9 @@ static void extend_rows(mr__baseline *b)
 {
     for (uint32_t i = 1; i < b->frame.n_components; i++) {
         plane *p = &b->planes[i];
-        size_t width = p->width - (size_t)b->mcu_x0 * 8;
+        size_t width = p->width - (size_t)b->mcu_x0 * p->size;
 
-        for (uint32_t y = 0; y < 8; y++) {
+        for (uint32_t y = 0; y < p->size; y++) {
             uint8_t *row = p->base + y * p->stride;
 
             if (b->mcu_x0 == 0)
@@ -320,22 +348,32 @@ static bool read_mcu_row(mr__baseline *b)
 static const uint8_t *sample_row(const mr__baseline *b, uint32_t component, uint32_t y)
 {
     const plane *p = &b->planes[component];
-    int64_t row = (int64_t)y - (int64_t)(b->mcu_y - 1) * 8 * (component == 0 ? b->v : 1);
+    int64_t row = (int64_t)y - (int64_t)(b->mcu_y - 1) * p->size * (component == 0 ? b->v : 1);
 
     return p->base + row * (int64_t)p->stride;
+}
+
+static void double_row(const uint8_t *row, size_t n, uint8_t *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[2 * i] = out[2 * i + 1] = row[i];
 }
 
 /* A chroma row of the width of the picture. */
 static const uint8_t *chroma_row(mr__baseline *b, uint32_t component, uint32_t y)
 {
     const plane *p = &b->planes[component];
-    uint32_t near = b->v > 1 ? y / 2 : y, far;
+    uint32_t near = b->high > 1 ? y / 2 : y, far;
     const uint8_t *row = sample_row(b, component, near);
-    size_t n = (size_t)(b->mcu_x1 - b->mcu_x0) * 8;
+    size_t n = (size_t)(b->mcu_x1 - b->mcu_x0) * p->size;
 
-    if (b->h == 1)
+    if (b->wide == 1)
         return row;
-    if (b->v == 1) {
+    if (p->size == 1) { /* libjpeg does not blend these */
+        double_row(row, n, b->upsampled[component - 1]);
+        return b->upsampled[component - 1];
+    }
+    if (b->high == 1) {
         b->kernels->widen(row, n, b->upsampled[component - 1]);
         return b->upsampled[component - 1];
     }
@@ -349,7 +387,7 @@ static const uint8_t *chroma_row(mr__baseline *b, uint32_t component, uint32_t y
 
 static void make_row(mr__baseline *b, uint32_t y, const mr__plane_row *out)
 {
-    size_t skip = b->region.x0 - (size_t)b->mcu_x0 * 8 * b->h, n = b->region.x1 - b->region.x0;
+    size_t skip = b->region.x0 - (size_t)b->mcu_x0 * b->mcu_wide, n = b->region.x1 - b->region.x0;
     const uint8_t *luma = sample_row(b, 0, y) + skip;
     mr__plane_row ycc;
 
@@ -366,10 +404,10 @@ static void make_row(mr__baseline *b, uint32_t y, const mr__plane_row *out)
 /* Rows of the picture that can be made of what is decoded: below this one. */
 static uint32_t ready_rows(const mr__baseline *b)
 {
-    uint32_t rows = b->mcu_y * 8 * b->v;
+    uint32_t rows = b->mcu_y * b->mcu_high;
 
     if (b->mcu_y == b->mcus_down)
-        return b->frame.height;
+        return b->height;
     return rows > b->lag ? rows - b->lag : 0;
 }
 

@@ -22,7 +22,11 @@ typedef void mr__idct_fn(const int16_t *blocks, size_t n, uint8_t *out, size_t s
 /* All but the first are there on x86-64 only. */
 mr__idct_fn mr__idct_c, mr__idct_sse2, mr__idct_avx2, mr__idct_avx512;
 
-/* The fastest of a level. */
-mr__idct_fn *mr__idct_of(mr__cpu_level level);
+/* The same to squares of 4x4, 2x2 and 1x1 samples: libjpeg's reduced transforms. */
+mr__idct_fn mr__idct_4_c, mr__idct_2_c, mr__idct_1_c;
+mr__idct_fn mr__idct_4_sse2, mr__idct_2_sse2;
+
+/* The fastest of a level, to squares of `size`: 8, 4, 2 or 1. */
+mr__idct_fn *mr__idct_of(mr__cpu_level level, uint32_t size);
 
 #endif

@@ -30,4 +30,28 @@ enum {
     PASS2_SHIFT = 18
 };
 
+/* The reduced transforms, times 2^13. To four: values 0, 2 and 6, then the odd ones. */
+enum {
+    F_EVEN_2 = 15137,   /* 1.847759065 */
+    F_EVEN_6 = -6270,   /* 0.765366865 */
+    F_OUTER_1 = 20995,  /* 2.562915447 */
+    F_OUTER_3 = 7373,   /* 0.899976223 */
+    F_OUTER_5 = -4926,  /* 0.601344887 */
+    F_OUTER_7 = -4176,  /* 0.509795579 */
+    F_INNER_1 = 8697,   /* 1.061594337 */
+    F_INNER_3 = -17799, /* 2.172734803 */
+    F_INNER_5 = 11893,  /* 1.451774981 */
+    F_INNER_7 = -1730,  /* 0.211164243 */
+    F_PASS1_SHIFT = 12,
+    F_PASS2_SHIFT = 19,
+
+    /* to two */
+    T_ODD_1 = 29692,  /* 3.624509785 */
+    T_ODD_3 = -10426, /* 1.272758580 */
+    T_ODD_5 = 6967,   /* 0.850430095 */
+    T_ODD_7 = -5906,  /* 0.720959822 */
+    T_PASS1_SHIFT = 13,
+    T_PASS2_SHIFT = 20
+};
+
 #endif

@@ -18,7 +18,7 @@ uint32_t next_random(uint32_t *state)
 
 mr__region random_region(uint32_t width, uint32_t height, uint32_t *state)
 {
-    mr__region r;
+    mr__region r = {0};
 
     r.x0 = next_random(state) % width;
     r.x1 = r.x0 + 1 + next_random(state) % (width - r.x0);
@@ -179,7 +179,9 @@ decoded decode(mr__decoder *decoder, const bytes *b, mr__region region)
     if (d.status != MR_OK)
         return d;
     if (region.x1 == 0)
-        region = (mr__region){0, 0, d.picture.width, d.picture.height};
+        region = (mr__region){.x1 = mr__halved_side(d.picture.width, region.halved),
+                              .y1 = mr__halved_side(d.picture.height, region.halved),
+                              .halved = region.halved};
     d.status = mr__decoder_begin(decoder, b->data, b->n, &d.picture, &region, &d.rows, &d.err);
     if (d.status != MR_OK)
         return d;

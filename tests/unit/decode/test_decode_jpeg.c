@@ -103,7 +103,7 @@ static void crop_saves_columns(void **state)
 {
     jpeg_options options = {.width = 1600, .height = 64, .components = 3, .h = 2, .v = 2};
     bytes b = make_jpeg(&options, 1);
-    decoded part = decode(*state, &b, (mr__region){700, 10, 900, 50});
+    decoded part = decode(*state, &b, (mr__region){700, 10, 900, 50, 0});
 
     assert_int_equal(part.status, MR_OK);
     assert_in_range(part.rows.width, 200, 200 + 4 * 16);
@@ -116,7 +116,7 @@ static void cuts_are_found(void **state)
 {
     for (size_t k = 0; k < 12; k++) {
         bytes b = make_jpeg(&kinds[k], (uint32_t)k);
-        mr__region top = {0, 0, kinds[k].width, kinds[k].height < 20 ? 1 : 20};
+        mr__region top = {0, 0, kinds[k].width, kinds[k].height < 20 ? 1 : 20, 0};
 
         for (int i = 4; i <= 19; i++) {
             size_t n = i <= 16 ? b.n * (size_t)i / 16 : b.n - (size_t)(i - 16);
@@ -147,10 +147,10 @@ static void early_end_is_complete(void **state)
     part.data[part.n - 2] = 0xFF;
     part.data[part.n - 1] = 0xD9;
     all = decode(*state, &part, whole);
-    top = decode(*state, &part, (mr__region){0, 0, 211, 20});
+    top = decode(*state, &part, (mr__region){0, 0, 211, 20, 0});
     assert_int_equal(all.status, MR_OK);
     assert_int_equal(top.status, MR_OK);
-    assert_true(same_pixels(&all, &top, (mr__region){0, 0, 211, 20}));
+    assert_true(same_pixels(&all, &top, (mr__region){0, 0, 211, 20, 0}));
     decoded_free(&all);
     decoded_free(&top);
     bytes_free(&part);
@@ -165,12 +165,12 @@ static void trailers(void **state)
     decoded d;
 
     with = bytes_insert(&b, b.n, junk, sizeof(junk));
-    d = decode(*state, &with, (mr__region){0, 0, 211, 20});
+    d = decode(*state, &with, (mr__region){0, 0, 211, 20, 0});
     assert_int_equal(d.status, MR_OK);
     decoded_free(&d);
     bytes_free(&with);
     with = bytes_insert(&cut, cut.n, junk, sizeof(junk));
-    d = decode(*state, &with, (mr__region){0, 0, 211, 20});
+    d = decode(*state, &with, (mr__region){0, 0, 211, 20, 0});
     assert_int_equal(d.err.code, MR_CODE_TRUNCATED);
     bytes_free(&with);
     bytes_free(&cut);
@@ -206,8 +206,8 @@ static void memory_is_capped(void **state)
 {
     jpeg_options options = {.width = 2048, .height = 1536, .components = 3, .progressive = true};
     bytes b = make_jpeg(&options, 1);
-    decoded d = decode(*state, &b, (mr__region){0, 0, 2048, 8});
-    mr__region top = {0, 0, 2048, 8};
+    decoded d = decode(*state, &b, (mr__region){0, 0, 2048, 8, 0});
+    mr__region top = {0, 0, 2048, 8, 0};
     mr__rows rows;
     mr_error err;
 
@@ -244,7 +244,7 @@ static void damage_stays_inside(void **state)
     assert_in_range(refused, 20, 580);
     decoded d = decode(*state, &good, whole);
     assert_int_equal(d.status, MR_OK);
-    assert_true(same_pixels(&want, &d, (mr__region){0, 0, 211, 133}));
+    assert_true(same_pixels(&want, &d, (mr__region){0, 0, 211, 133, 0}));
     decoded_free(&d);
     decoded_free(&want);
     bytes_free(&good);

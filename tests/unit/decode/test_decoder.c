@@ -60,7 +60,7 @@ static void regions_of_all_formats(void **state)
         assert_int_equal(all.picture.mode, samples[i].mode);
         assert_int_equal(all.rows.pixel_bytes, mr__mode_bytes(samples[i].mode));
         for (int k = 0; k < 25; k++) {
-            mr__region r;
+            mr__region r = {0};
             decoded part;
 
             r.x0 = next_random(&seed) % 61;
@@ -92,7 +92,7 @@ static void cuts_of_all_formats(void **state)
             size_t len = (b->n - spare) * k / 16;
             bytes part = bytes_cut(b, len);
             decoded all = decode(*state, &part, whole);
-            decoded top = decode(*state, &part, (mr__region){0, 0, 61, 1});
+            decoded top = decode(*state, &part, (mr__region){0, 0, 61, 1, 0});
 
             assert_int_equal(all.status, MR_E_ITEM);
             if (len >= 64)
@@ -181,7 +181,7 @@ static void ancillary_bombs(void **state)
         d = decode(*state, &with, whole);
         assert_int_equal(d.status, MR_OK);
         assert_int_equal(d.picture.decode_bytes, 0);
-        assert_true(same_pixels(&plain, &d, (mr__region){0, 0, 30, 20}));
+        assert_true(same_pixels(&plain, &d, (mr__region){0, 0, 30, 20, 0}));
         decoded_free(&d);
         bytes_free(&with);
         free(chunk);
@@ -193,7 +193,8 @@ static void ancillary_bombs(void **state)
 
 static void misuse_is_refused(void **state)
 {
-    static const mr__region bad[] = {{0, 0, 62, 43}, {0, 0, 61, 44}, {5, 0, 5, 43}, {0, 9, 61, 8}};
+    static const mr__region bad[] = {
+        {0, 0, 62, 43, 0}, {0, 0, 61, 44, 0}, {5, 0, 5, 43, 0}, {0, 9, 61, 8, 0}};
     sample_file samples[N_SAMPLES];
     uint32_t n = make_samples(samples);
     const bytes *b = &samples[0].file;
@@ -209,7 +210,7 @@ static void misuse_is_refused(void **state)
                          MR_E_INTERNAL);
     d.picture.format = MR__FORMAT_GIF;
     assert_int_equal(mr__decoder_begin(*state, b->data, b->n, &d.picture,
-                                       &(mr__region){0, 0, 61, 43}, &info, &err),
+                                       &(mr__region){0, 0, 61, 43, 0}, &info, &err),
                      MR_E_INTERNAL);
     mr__decoder_abort(*state); /* nothing begun: no harm */
     decoded_free(&d);
@@ -225,7 +226,7 @@ static void changed_files_are_refused(void **state)
 
     for (uint32_t i = 0; i < n; i++) {
         decoded d = decode(*state, &samples[i].file, whole);
-        mr__region all = {0, 0, 62, 43};
+        mr__region all = {0, 0, 62, 43, 0};
         mr__rows info;
         mr_error err;
 
@@ -248,7 +249,7 @@ static void abort_and_go_on(void **state)
     for (uint32_t i = 0; i < n; i++) {
         const bytes *b = &samples[i].file, *other = &samples[(i + 7) % n].file;
         decoded want = decode(*state, b, whole), d;
-        mr__region all = {0, 0, 61, 43};
+        mr__region all = {0, 0, 61, 43, 0};
         mr__strip strip;
         mr__rows info;
         mr_error err;
@@ -286,7 +287,7 @@ static void memory_goes_back(void **state)
 
     bytes big = make_webp(2200, 1700, false, false, 1), cut = bytes_cut(&big, big.n);
     bytes small = make_webp(61, 43, false, false, 1);
-    mr__region all = {0, 0, 2200, 1700};
+    mr__region all = {0, 0, 2200, 1700, 0};
     mr__rows info;
     mr_error err;
     size_t before;
