@@ -26,8 +26,9 @@ static json_t *floats(const float v[3])
 
 static int add_choices(json_t *object, const mr__plan_spec *s)
 {
-    static const char *const keys[] = {"colour",     "alpha", "exif", "resize", "engine", "filter",
-                                       "pass_order", "crop",  "norm", "dtype",  "layout"};
+    static const char *const keys[] = {"colour", "alpha",  "exif",   "decode",
+                                       "resize", "engine", "filter", "pass_order",
+                                       "crop",   "norm",   "dtype",  "layout"};
     int rc = 0;
 
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)

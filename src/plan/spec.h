@@ -38,6 +38,12 @@ typedef enum mr__colour_order { MR__RGB_FIRST = 0, MR__RGB_LAST = 1 } mr__colour
 typedef enum mr__alpha_rule { MR__ALPHA_DROP = 0, MR__ALPHA_WHITE = 1 } mr__alpha_rule;
 typedef enum mr__exif_rule { MR__EXIF_IGNORE = 0, MR__EXIF_APPLY = 1 } mr__exif_rule;
 
+/* How far a JPEG is decoded before the resize. */
+typedef enum mr__decode_rule {
+    MR__DECODE_EXACT = 0, /* to all its pixels */
+    MR__DECODE_FAST       /* to 1/2, 1/4 or 1/8 of its sides, where that leaves enough to resize */
+} mr__decode_rule;
+
 typedef enum mr__resize_rule {
     MR__RESIZE_NONE = 0,
     MR__RESIZE_SHORTEST,  /* shortest edge = width, the other truncated */
@@ -68,6 +74,7 @@ typedef struct mr__plan_spec {
     mr__colour_order colour_order;
     mr__alpha_rule alpha;
     mr__exif_rule exif;
+    mr__decode_rule decode;
     mr__resize_rule resize;
     uint32_t resize_width, resize_height;
     mr__engine_kind engine;

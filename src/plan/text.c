@@ -34,6 +34,7 @@ typedef struct field {
 NAMES(colour_names) = {"rgb-first", "rgb-last", NULL};
 NAMES(alpha_names) = {"drop", "white", NULL};
 NAMES(exif_names) = {"ignore", "apply", NULL};
+NAMES(decode_names) = {"exact", "fast", NULL};
 NAMES(resize_names) = {"none", "shortest", "squash", "letterbox", "masked-stretch", NULL};
 NAMES(engine_names) = {"pillow", "float", "torch-uint8", "torch-float", NULL};
 NAMES(filter_names) = {"nearest", "box", "bilinear", "hamming", "bicubic", "lanczos", NULL};
@@ -48,6 +49,7 @@ static const field fields[] = {
     {"colour", CHOICE, AT(colour_order), colour_names, false},
     {"alpha", CHOICE, AT(alpha), alpha_names, false},
     {"exif", CHOICE, AT(exif), exif_names, false},
+    {"decode", CHOICE, AT(decode), decode_names, true},
     {"resize", CHOICE, AT(resize), resize_names, false},
     {"resize_size", SIZE, AT(resize_width), NULL, false},
     {"engine", CHOICE, AT(engine), engine_names, true},

@@ -4,9 +4,10 @@
  * MR__COEFFS_TORCH hold those of coeffs_float.c and coeffs_torch.c instead.)
  *
  * For an axis of n pixels brought to m, with scale = n / m and fs = max(scale, 1): output i looks
- * at centre = (i + 0.5) * scale, reads sources trunc(centre - S + 0.5) up to trunc(centre + S +
- * 0.5) exclusive, S = support * fs, clipped to the picture, with weights kernel((j + 0.5 - centre)
- * / fs) that are normalised in double and rounded half away from zero to 22 fractional bits.
+ * at centre = (i + 0.5) * scale (of a part of the axis: its own length, from its begin on), reads
+ * sources trunc(centre - S + 0.5) up to trunc(centre + S + 0.5) exclusive, S = support * fs,
+ * clipped to the picture, with weights kernel((j + 0.5 - centre) / fs) that are normalised in
+ * double and rounded half away from zero to 22 fractional bits.
  *
  * The order of each double operation matters: a weight that moves by 2^-22 changes pixels. Nothing
  * here may be contracted to a fused multiply-add (the build says -ffp-contract=off). A sum of
@@ -96,7 +97,7 @@ static axis axis_of(const mr__coeffs_key *key)
 {
     axis a;
 
-    a.scale = (key->box != 0.0f ? (double)key->box : (double)key->n) / (double)key->m;
+    a.scale = mr__coeffs_extent(key) / (double)key->m;
     a.filter_scale = a.scale < 1.0 ? 1.0 : a.scale;
     a.support = filters[key->filter].support * a.filter_scale;
     return a;
@@ -110,7 +111,7 @@ static bool is_single(const mr__coeffs_key *key)
 /* First source and number of taps of output i of a filtered axis. */
 static uint32_t bounds(const mr__coeffs_key *key, const axis *a, uint32_t i, uint32_t *taps)
 {
-    double centre = ((double)i + 0.5) * a->scale;
+    double centre = (double)key->begin + ((double)i + 0.5) * a->scale;
     double low = centre - a->support + 0.5, high = centre + a->support + 0.5;
     uint32_t first = low < 0.0 ? 0 : (uint32_t)low;
     uint32_t last = high > (double)key->n ? key->n : (uint32_t)high;
@@ -263,7 +264,8 @@ static int32_t low_digit(int32_t k)
 static void weigh(const mr__coeffs_key *key, const axis *a, uint32_t i, double *w, uint32_t first,
                   uint32_t taps)
 {
-    double centre = ((double)i + 0.5) * a->scale, step = 1.0 / a->filter_scale, sum = 0.0;
+    double centre = (double)key->begin + ((double)i + 0.5) * a->scale, step = 1.0 / a->filter_scale,
+           sum = 0.0;
     kernel_fn *kernel = filters[key->filter].kernel;
 
     if (key->form == MR__COEFFS_FLOAT) {

@@ -29,13 +29,19 @@ typedef struct mr__coeffs_key {
     mr__filter filter;
     uint32_t from, count; /* outputs from..from+count-1 are wanted */
     mr__coeffs_form form;
-    float box; /* the part of the source that is brought to m, from 0; 0: all n pixels */
+    float begin, end; /* the part of the source that is brought to m; end 0: all n pixels */
 } mr__coeffs_key;
+
+/* Pixels that are brought to m. */
+static inline double mr__coeffs_extent(const mr__coeffs_key *key)
+{
+    return key->end != 0.0f ? (double)(key->end - key->begin) : (double)key->n;
+}
 
 /* Is the pass skipped? */
 static inline bool mr__coeffs_identity(const mr__coeffs_key *key)
 {
-    return key->n == key->m && key->box == 0.0f;
+    return key->n == key->m && key->end == 0.0f;
 }
 
 typedef struct mr__coeffs {

@@ -69,7 +69,8 @@ void mr__coeffs_cache_trim(mr__coeffs_cache *cache)
 static bool same_key(const mr__coeffs_key *a, const mr__coeffs_key *b)
 {
     return a->n == b->n && a->m == b->m && a->filter == b->filter && a->from == b->from &&
-           a->count == b->count && a->form == b->form && !(a->box < b->box || a->box > b->box);
+           a->count == b->count && a->form == b->form &&
+           !(a->begin < b->begin || a->begin > b->begin) && !(a->end < b->end || a->end > b->end);
 }
 
 static entry *free_entry(mr__coeffs_cache *cache)

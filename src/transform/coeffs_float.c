@@ -25,14 +25,15 @@
 
 static float step_of(const mr__coeffs_key *key)
 {
-    return (float)(1.0 / ((double)key->m / (double)key->n));
+    return (float)(1.0 / ((double)key->m / mr__coeffs_extent(key)));
 }
 
-static float sample_of(float step, uint32_t i, bool fused)
+static float sample_of(const mr__coeffs_key *key, float step, uint32_t i, bool fused)
 {
     float x = (float)i + 0.5f;
 
-    return fused ? fmaf(x, step, -0.5f) : x * step - 0.5f;
+    /* begin is 0 of a whole axis: nothing is added */
+    return (fused ? fmaf(x, step, -0.5f) : x * step - 0.5f) + key->begin;
 }
 
 static float triangle(float t)
@@ -52,7 +53,7 @@ static float cubic(float t)
 uint32_t mr__coeffs_float_bounds(const mr__coeffs_key *key, uint32_t i, uint32_t *taps)
 {
     float step = step_of(key);
-    double sample = (double)sample_of(step, i, true);
+    double sample = (double)sample_of(key, step, i, true);
     double reach =
         (key->filter == MR__FILTER_BICUBIC ? 2.0 : 1.0) * (step > 1.0f ? (double)step : 1.0);
     double low = ceil(sample - reach), high = floor(sample + reach);
@@ -72,8 +73,8 @@ void mr__coeffs_float_weigh(const mr__coeffs_key *key, uint32_t i, uint32_t firs
                             double *w)
 {
     float step = step_of(key), shrink = 1.0f / (step > 1.0f ? step : 1.0f);
-    float sample = sample_of(step, i, key->m >= FUSED_FROM);
-    float in_sum = sample_of(step, i, key->m >= SUM_FUSED_FROM);
+    float sample = sample_of(key, step, i, key->m >= FUSED_FROM);
+    float in_sum = sample_of(key, step, i, key->m >= SUM_FUSED_FROM);
     double sum = 0.0;
 
     for (uint32_t j = 0; j < taps; j++) {

@@ -12,7 +12,7 @@
 #include <math.h>
 
 typedef struct axis {
-    float scale, support;
+    float scale, support, begin;
 } axis;
 
 static axis axis_of(const mr__coeffs_key *key)
@@ -20,14 +20,15 @@ static axis axis_of(const mr__coeffs_key *key)
     axis a;
     float reach = key->filter == MR__FILTER_BICUBIC ? 2.0f : 1.0f;
 
-    a.scale = (float)key->n / (float)key->m;
+    a.begin = key->begin;
+    a.scale = (float)mr__coeffs_extent(key) / (float)key->m;
     a.support = a.scale >= 1.0f ? reach * a.scale : reach;
     return a;
 }
 
 static float centre_of(const axis *a, uint32_t i)
 {
-    return (float)((double)a->scale * ((double)i + 0.5));
+    return (float)((double)a->begin + (double)a->scale * ((double)i + 0.5));
 }
 
 static float triangle(float t)

@@ -52,7 +52,7 @@ mr__region mr__orient_region(const mr__orient *orient, const mr__region *upright
 {
     point a = stored_of(orient, upright->x0, upright->y0);
     point b = stored_of(orient, upright->x1 - 1, upright->y1 - 1);
-    mr__region r;
+    mr__region r = {.halved = upright->halved};
 
     r.x0 = a.x < b.x ? a.x : b.x;
     r.x1 = (a.x < b.x ? b.x : a.x) + 1;

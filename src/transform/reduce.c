@@ -23,7 +23,7 @@ static uint32_t least(uint32_t a, uint32_t b)
 /* int(n / m / gap) or 1, as Pillow has it in double. */
 static uint32_t factor_of(double gap, const mr__coeffs_key *key)
 {
-    double factor = (double)key->n / (double)key->m / gap;
+    double factor = mr__coeffs_extent(key) / (double)key->m / gap;
 
     return factor < 2.0 ? 1 : (uint32_t)factor;
 }
@@ -31,8 +31,12 @@ static uint32_t factor_of(double gap, const mr__coeffs_key *key)
 /* What is left of an axis. A cell that is not whole leaves a fraction of a pixel in the box. */
 static void shorten(mr__coeffs_key *key, uint32_t factor)
 {
-    if (key->n % factor != 0)
-        key->box = (float)((double)key->n / (double)factor);
+    if (key->end != 0.0f || key->n % factor != 0) {
+        double end = key->end != 0.0f ? (double)key->end : (double)key->n;
+
+        key->begin = (float)((double)key->begin / (double)factor);
+        key->end = (float)(end / (double)factor);
+    }
     key->n = (key->n + factor - 1) / factor;
 }
 

@@ -15,6 +15,7 @@
 #include "transform/orient.h"
 #include "transform/reduce.h"
 #include "transform/resize.h"
+#include "transform/shrink.h"
 #include "transform/store.h"
 #include "transform/tiler.h"
 
@@ -121,6 +122,7 @@ static mr_status job_make(const mr__transform *t, const mr__picture *picture, jo
     const mr__plan_spec *spec = &t->spec;
     mr__geometry *g = &j->geometry;
     mr_status status;
+    uint32_t halved;
     bool resized;
 
     memset(j, 0, sizeof *j);
@@ -138,16 +140,8 @@ static mr_status job_make(const mr__transform *t, const mr__picture *picture, jo
                               "16-bit grey with a reducing_gap before RGB");
     j->pixel_bytes = mr__mode_bytes(picture->mode);
     j->turned = j->orient.orientation != 1;
-    j->resize.h = (mr__coeffs_key){.n = j->orient.up_width,
-                                   .m = g->resized_width,
-                                   .filter = j->colour.filter,
-                                   .from = g->crop_x,
-                                   .count = g->crop_width};
-    j->resize.v = (mr__coeffs_key){.n = j->orient.up_height,
-                                   .m = g->resized_height,
-                                   .filter = j->colour.filter,
-                                   .from = g->crop_y,
-                                   .count = g->crop_height};
+    j->resize.h.filter = j->resize.v.filter = j->colour.filter;
+    halved = mr__shrink_axes(mr__shrink_of(spec, picture, g), g, &j->orient, &j->resize);
     j->resize.channels = j->colour.channels;
     j->reduces = mr__reduce_axes(&j->reduce, resized ? spec->reducing_gap : 0.0, &j->resize);
     j->resize.engine = engine_of(spec, &j->colour);
@@ -168,6 +162,7 @@ static mr_status job_make(const mr__transform *t, const mr__picture *picture, jo
     if (j->reduces)
         mr__reduce_region(&j->reduce, &j->upright);
     j->region = mr__orient_region(&j->orient, &j->upright);
+    j->region.halved = halved;
     place_buffers(j);
     return MR_OK;
 }

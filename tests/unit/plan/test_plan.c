@@ -316,6 +316,36 @@ static void test_reducing_gap(void **state)
     mr_plan_close(&same);
 }
 
+/* Another picture, with another fingerprint, that says so; nothing where nothing is filtered. */
+static void test_decode(void **state)
+{
+    mr_plan *plan = open_plan("letterbox?decode=fast"), *exact = open_plan("letterbox"), *same;
+    json_t *object = json_loads(mr_plan_json(plan), 0, NULL);
+
+    (void)state;
+    assert_non_null(strstr(mr_plan_text(plan), "\ndecode=fast\n"));
+    assert_null(strstr(mr_plan_text(exact), "decode"));
+    assert_string_not_equal(mr_plan_fingerprint(plan), mr_plan_fingerprint(exact));
+    assert_true(json_is_false(json_object_get(object, "exact")));
+    assert_true(json_real_value(json_object_get(object, "max_error")) >= 1.0);
+    assert_string_equal(json_string_value(json_object_get(object, "decode")), "fast");
+    json_decref(object);
+    assert_int_equal(mr_plan_parse(mr_plan_text(plan), &same, NULL), MR_OK);
+    assert_string_equal(mr_plan_fingerprint(same), mr_plan_fingerprint(plan));
+    mr_plan_close(&same);
+    mr_plan_close(&plan);
+    plan = open_plan("letterbox?decode=exact");
+    assert_string_equal(mr_plan_fingerprint(plan), mr_plan_fingerprint(exact));
+    mr_plan_close(&plan);
+    mr_plan_close(&exact);
+    plan = open_plan("raw?decode=fast");
+    exact = open_plan("letterbox?filter=nearest&decode=fast");
+    assert_null(strstr(mr_plan_text(plan), "decode"));
+    assert_null(strstr(mr_plan_text(exact), "decode"));
+    mr_plan_close(&plan);
+    mr_plan_close(&exact);
+}
+
 /* Of the engines of torch the one for uint8 is exact; pass orders are Pillow's alone. */
 static void test_engines_of_torch(void **state)
 {
@@ -400,6 +430,7 @@ int main(void)
         cmocka_unit_test(test_engine_is_written_where_it_is_another),
         cmocka_unit_test(test_options_in_a_name),
         cmocka_unit_test(test_reducing_gap),
+        cmocka_unit_test(test_decode),
         cmocka_unit_test(test_engines_of_torch),
         cmocka_unit_test(test_what_is_not_exact_says_so),
         cmocka_unit_test(test_json),
