@@ -21,6 +21,7 @@
 #include "pipeline/embedding.h"
 #include "pipeline/run.h"
 #include "proc/named.h"
+#include "source/source.h"
 #include "stream/fetching.h"
 
 void mr_pipeline_options_init(mr_pipeline_options *options)
@@ -199,6 +200,8 @@ mr_status mr_pipeline_open(mr_source *source, const mr_pipeline_options *options
     p->opened_ns = mr__clock_ns();
     p->process_start_ms = mr__process_start_ms();
     mr__tally_init(&p->tally);
+    if (mr__source_is_remote(source))
+        mr__fetch_preload_begin(&p->preload);
 
     status = mr__budget_init(&p->budget, &options->budget, err);
     if (status == MR_OK)
@@ -315,6 +318,7 @@ void mr_pipeline_close(mr_pipeline **pipeline)
     mr_source_close(&p->admitted);
     mr__admit_fini(&p->admit);
     mr__fetch_context_close(&p->fetch);
+    mr__fetch_preload_end(&p->preload);
     mr__choice_close(&p->choice);
     if (p->store)
         mr_store_close(&p->store);

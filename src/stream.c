@@ -10,6 +10,7 @@
 #include "base/size.h"
 #include "plan/spec.h"
 #include "proc/thread.h"
+#include "source/source.h"
 #include "stream/stream.h"
 
 #define TIMEOUT_MAX_MS 3600000
@@ -139,6 +140,8 @@ mr_status mr_stream_open(mr_source *source, const mr_plan *plan, mr_pool *pool,
     mr__cond_init(&stream->ready);
     stream->fetchers_grow = options->fetch_threads == 0;
     s = check_options(&stream->options, err);
+    if (s == MR_OK && mr__source_is_remote(source))
+        mr__fetch_preload_begin(&stream->preload);
     if (s == MR_OK && plan)
         s = mr__plan_copy(plan, &stream->plan, err);
     if (s == MR_OK)
@@ -370,6 +373,7 @@ void mr_stream_close(mr_stream **handle)
     if (stream->pool)
         halt(stream);
     mr__fetch_context_close(&stream->fetch_context);
+    mr__fetch_preload_end(&stream->preload);
     if (stream->owns_pool)
         mr_pool_close(&stream->pool);
     for (i = 0; stream->batches && i < stream->options.slots; i++) {

@@ -50,13 +50,26 @@ static mr_status begin(mr__curl *curl, mr_error *err)
     return MR_OK;
 }
 
+/* never unloaded: TLS and resolver threads may outlive their last user by a moment */
+static void *load(void)
+{
+    return dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+}
+
+void mr__curl_preload(void)
+{
+    void *library = load();
+
+    if (library)
+        (void)dlclose(library);
+}
+
 mr_status mr__curl_open(mr__curl *curl, mr_error *err)
 {
     mr_status status;
 
     *curl = (mr__curl){0};
-    /* never unloaded: TLS and resolver threads may outlive their last user by a moment */
-    curl->library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    curl->library = load();
     if (!curl->library)
         return mr__error_set(err, MR_E_ENV, "URLs need %s (package libcurl4): %s", LIBRARY,
                              dlerror());

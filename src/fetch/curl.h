@@ -47,6 +47,9 @@ typedef struct mr__curl {
 #undef MR__CURL_MEMBER
 } mr__curl;
 
+/* Has it loaded, so that opening takes no time any more. Any thread. */
+void mr__curl_preload(void);
+
 /* MR_E_ENV if it is not installed or too old. Any thread. */
 mr_status mr__curl_open(mr__curl *curl, mr_error *err);
 void mr__curl_close(mr__curl *curl);

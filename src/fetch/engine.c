@@ -297,8 +297,7 @@ static bool add_header(mr__engine *e, const char *line)
     return longer != NULL;
 }
 
-/* The thread takes no signal of the host's; SIGPIPE of a TLS write stays with it too. */
-static mr_status start(mr__engine *e, mr_error *err)
+int mr__engine_thread(pthread_t *thread, void *(*main)(void *), void *arg)
 {
     pthread_attr_t attr;
     sigset_t all, before;
@@ -308,9 +307,16 @@ static mr_status start(mr__engine *e, mr_error *err)
     (void)pthread_attr_setstacksize(&attr, ENGINE_STACK);
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    rc = pthread_create(&e->thread, &attr, engine_main, e);
+    rc = pthread_create(thread, &attr, main, arg);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     (void)pthread_attr_destroy(&attr);
+    return rc;
+}
+
+static mr_status start(mr__engine *e, mr_error *err)
+{
+    int rc = mr__engine_thread(&e->thread, engine_main, e);
+
     if (rc != 0)
         return mr__error_errno(err, MR_E_ENV, rc, "fetch: thread");
     e->runs = true;

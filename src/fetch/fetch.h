@@ -8,6 +8,7 @@
 #ifndef MR_FETCH_FETCH_H
 #define MR_FETCH_FETCH_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -43,6 +44,21 @@ typedef struct mr__fetch_options {
 #define MR__FETCH_SMALL_BYTES ((size_t)256 << 10)
 #define MR__FETCH_HTTP_BYTES(callers)                                                              \
     ((UINT64_C(8) << 20) + (uint64_t)(callers) * (MR__FETCH_SMALL_BYTES + (128 << 10)))
+
+/*
+ * Loads what URLs need on a thread of its own, so that it is there when the first one comes: it has
+ * some thirty libraries behind it, as much work as starting a worker. Failing is nothing yet: the
+ * first URL says it. Zero-initialised: nothing runs.
+ */
+typedef struct mr__fetch_preload {
+    pthread_t thread;
+    bool runs;
+} mr__fetch_preload;
+
+void mr__fetch_preload_begin(mr__fetch_preload *preload);
+
+/* Waits for it. */
+void mr__fetch_preload_end(mr__fetch_preload *preload);
 
 mr_status mr__fetch_context_open(const mr__fetch_options *options, mr__fetch_context **out,
                                  mr_error *err);

@@ -90,6 +90,25 @@ bool mr__fetch_library(char *text, size_t size)
     return true;
 }
 
+static void *preload_main(void *arg)
+{
+    (void)arg;
+    mr__curl_preload();
+    return NULL;
+}
+
+void mr__fetch_preload_begin(mr__fetch_preload *preload)
+{
+    preload->runs = mr__engine_thread(&preload->thread, preload_main, NULL) == 0;
+}
+
+void mr__fetch_preload_end(mr__fetch_preload *preload)
+{
+    if (preload->runs)
+        (void)pthread_join(preload->thread, NULL);
+    preload->runs = false;
+}
+
 static mr_status engine_of(mr__fetch_context *context, mr__engine **out, mr_error *err)
 {
     mr_status status = MR_OK;

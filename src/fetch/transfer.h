@@ -122,6 +122,10 @@ struct mr__engine {
 };
 
 /* engine.c */
+/* A thread that takes no signal of the host's; SIGPIPE of a TLS write stays with it too. 0 or
+ * errno. */
+int mr__engine_thread(pthread_t *thread, void *(*main)(void *), void *arg);
+
 mr_status mr__engine_open(const mr__fetch_options *options, const atomic_bool *interrupted,
                           mr__engine **out, mr_error *err);
 void mr__engine_close(mr__engine **engine);

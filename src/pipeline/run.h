@@ -41,6 +41,7 @@ struct mr_pipeline {
     uint64_t opened_ns;
     double process_start_ms;
     double first_batch_ms;
+    mr__fetch_preload preload;
     mr__fetch_context *fetch; /* that `admit` asks URLs with */
     uint32_t workers;
     mr_logger logger;

@@ -145,6 +145,16 @@ mr_status mr_source_from_callback(mr_source_fn *next, void (*interrupt)(void *),
     return status;
 }
 
+bool mr__source_is_remote(const mr_source *source)
+{
+    size_t i;
+
+    for (i = 0; i < source->n_parts; i++)
+        if (source->parts[i]->remote)
+            return true;
+    return false;
+}
+
 mr_status mr_source_next(mr_source *source, mr_item *item, mr_error *err)
 {
     mr_status status = MR_EOF;

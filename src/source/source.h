@@ -39,6 +39,7 @@ typedef struct mr__source_wake {
 struct mr__source {
     const mr__source_ops *ops;
     mr__source_wake *wake; /* set by the chain between open and the first next */
+    bool remote;           /* it begins with a URL, where `open` could know that without waiting */
     _Atomic uint64_t ignored;
 };
 
@@ -50,6 +51,9 @@ static inline bool mr__source_stopped(const mr__source_wake *wake)
 extern const mr__source_ops mr__source_list; /* "@list", "-" */
 extern const mr__source_ops mr__source_dir;  /* what is a directory */
 extern const mr__source_ops mr__source_file; /* everything else: one item */
+
+/* Is it foreseen that it names URLs? False also where nobody can know. */
+bool mr__source_is_remote(const mr_source *source);
 
 /* The part behind mr_source_from_callback; not in the registry. */
 mr_status mr__source_callback_open(mr_source_fn *next, void (*interrupt)(void *),

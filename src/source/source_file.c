@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "source/ident.h"
 
 typedef struct file {
@@ -38,6 +39,7 @@ static mr_status file_open(const char *spec, const mr_source_options *options, m
         return mr__error_no_memory(err, spec);
     mr__ident_init(&self->ident, options->id_from);
     self->base.ops = &mr__source_file;
+    self->base.remote = mr__text_has_scheme(spec);
     self->spec = strdup(spec);
     if (!self->spec) {
         file_close(&self->base);

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "source/ident.h"
 #include "source/lines.h"
 
@@ -60,6 +61,23 @@ static void list_close(mr__source *source)
     free(self);
 }
 
+/* Looks at the first name of a list that lies in a file: nothing else can be looked at twice. */
+static bool begins_with_url(const char *spec)
+{
+    char head[256] = "";
+    bool found = false;
+    int fd;
+
+    if (is_stdin(spec) || !list_countable(spec))
+        return false;
+    fd = open(spec + 1, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    if (fd >= 0) {
+        found = read(fd, head, sizeof head - 1) > 0 && mr__text_has_scheme(head);
+        (void)close(fd);
+    }
+    return found;
+}
+
 static mr_status list_open(const char *spec, const mr_source_options *options, mr__source **out,
                            mr_error *err)
 {
@@ -71,6 +89,7 @@ static mr_status list_open(const char *spec, const mr_source_options *options, m
     if (!self)
         return mr__error_no_memory(err, spec);
     self->base.ops = &mr__source_list;
+    self->base.remote = begins_with_url(spec);
     self->owns_fd = !is_stdin(spec);
     self->fd = self->owns_fd ? -1 : options->stdin_fd;
     self->pos = self->limit = self->chunk;

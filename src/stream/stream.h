@@ -88,6 +88,7 @@ struct mr_stream {
     pthread_t feeder, fetchers[MR__FETCHERS_MAX];
     uint32_t n_fetchers;
     bool fetchers_grow;
+    mr__fetch_preload preload;
     mr__fetch_context *fetch_context;
     uint64_t http_bytes; /* taken from the pool's memory; 0: no URL was met yet */
     bool feeder_runs;

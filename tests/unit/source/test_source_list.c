@@ -13,6 +13,7 @@
 #include "collect.h"
 #include "scratch.h"
 #include "source/lines.h"
+#include "source/source.h"
 
 static collection list_of(const void *text, size_t n, bool nul)
 {
@@ -338,6 +339,43 @@ static void test_closed_stdin(void **state)
     mr_source_close(&source);
 }
 
+static bool is_remote(const char *spec)
+{
+    mr_source *source;
+    mr_error err;
+    bool remote;
+
+    assert_int_equal(mr_source_open(&spec, 1, NULL, &source, &err), MR_OK);
+    remote = mr__source_is_remote(source);
+    mr_source_close(&source);
+    return remote;
+}
+
+/* What a list begins with is known before it is read, and only where nothing is taken away. */
+static void test_foreseen_urls(void **state)
+{
+    const char *specs[] = {"plain.jpg", "@urls"};
+    mr_source *source;
+    mr_error err;
+
+    (void)state;
+    scratch_text("urls", "https://a/b.jpg\n", 16);
+    scratch_text("names", "a/http://b\n", 11);
+    scratch_text("empty", "", 0);
+    assert_int_equal(mkfifo("fifo", 0600), 0);
+    assert_true(is_remote("@urls"));
+    assert_true(is_remote("HTTP://a/b.jpg"));
+    assert_false(is_remote("@names"));
+    assert_false(is_remote("@empty"));
+    assert_false(is_remote("@fifo"));
+    assert_false(is_remote("@nowhere"));
+    assert_false(is_remote("plain.jpg"));
+    assert_false(is_remote("-"));
+    assert_int_equal(mr_source_open(specs, 2, NULL, &source, &err), MR_OK);
+    assert_true(mr__source_is_remote(source));
+    mr_source_close(&source);
+}
+
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
 
 int main(void)
@@ -352,6 +390,7 @@ int main(void)
         cmocka_unit_test(test_interrupt_from_a_signal_handler),
         IN_SCRATCH(test_fifo_list),
         cmocka_unit_test(test_closed_stdin),
+        IN_SCRATCH(test_foreseen_urls),
     };
 
     alarm(60);
