@@ -222,20 +222,20 @@ static mr_status read_geometry(const json_t *object, const class *c, mr__recipe 
 
 static mr_status read_filter(const json_t *object, const class *c, mr__recipe *r, mr_error *err)
 {
-    static const mr__filter of_pillow[] = {MR__FILTER_NEAREST,  MR__FILTER_LANCZOS,
-                                           MR__FILTER_BILINEAR, MR__FILTER_BICUBIC,
-                                           MR__FILTER_BOX,      MR__FILTER_HAMMING};
+    static const mr__filter of_pillow[] = {
+        MR__FILTER_NEAREST, MR__FILTER_LANCZOS, MR__FILTER_BILINEAR, MR__FILTER_BICUBIC,
+        MR__FILTER_BOX,     MR__FILTER_HAMMING, MR__FILTER_MKS2013,  MR__FILTER_MKS2021};
     double resample = c->resample;
     mr_status status = mr__config_number(object, "resample", &resample, err);
 
     if (status != MR_OK)
         return status;
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < 8; i++)
         if (resample == (double)i) {
             r->filter = of_pillow[i];
             return MR_OK;
         }
-    return mr__error_set(err, MR_E_INVALID, "resample: must be one of Pillow's filters, 0 to 5");
+    return mr__error_set(err, MR_E_INVALID, "resample: must be one of Pillow's filters, 0 to 7");
 }
 
 /* A flag that is true unless the file says otherwise. */

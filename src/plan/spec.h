@@ -24,7 +24,9 @@ typedef enum mr__filter {
     MR__FILTER_BILINEAR,
     MR__FILTER_HAMMING,
     MR__FILTER_BICUBIC,
-    MR__FILTER_LANCZOS
+    MR__FILTER_LANCZOS,
+    MR__FILTER_MKS2013, /* since Pillow 13 */
+    MR__FILTER_MKS2021
 } mr__filter;
 
 /* Which of Pillow's two passes runs first (preprocess.md 1.1): it changes bytes. */

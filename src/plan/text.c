@@ -37,7 +37,8 @@ NAMES(exif_names) = {"ignore", "apply", NULL};
 NAMES(decode_names) = {"exact", "fast", NULL};
 NAMES(resize_names) = {"none", "shortest", "squash", "letterbox", "masked-stretch", NULL};
 NAMES(engine_names) = {"pillow", "float", "torch-uint8", "torch-float", NULL};
-NAMES(filter_names) = {"nearest", "box", "bilinear", "hamming", "bicubic", "lanczos", NULL};
+NAMES(filter_names) = {"nearest", "box",     "bilinear", "hamming", "bicubic",
+                       "lanczos", "mks2013", "mks2021",  NULL};
 NAMES(order_names) = {"horizontal-first", "pillow-13", "pillow-12.2", NULL};
 NAMES(crop_names) = {"none", "centre-half-even", "centre-floor", "centre-trunc", NULL};
 NAMES(norm_names) = {"none",          "torchvision", "hf",       "hf-fused",

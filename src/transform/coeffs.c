@@ -76,6 +76,36 @@ static double kernel_lanczos(double t)
     return t >= -3.0 && t < 3.0 ? sinc(t) * sinc(t / 3.0) : 0.0;
 }
 
+/* The two of Magic Kernel Sharp: parabolas that are joined where t is a half more than a whole
+ * number. */
+static double kernel_mks2013(double t)
+{
+    t = t < 0.0 ? -t : t;
+    if (t < 0.5)
+        return 17.0 / 16.0 - 7.0 / 4.0 * t * t;
+    if (t < 1.5)
+        return (1.0 - t) * (7.0 / 4.0 - t);
+    if (t < 2.5)
+        return -1.0 / 8.0 * (t - 5.0 / 2.0) * (t - 5.0 / 2.0);
+    return 0.0;
+}
+
+static double kernel_mks2021(double t)
+{
+    t = t < 0.0 ? -t : t;
+    if (t < 0.5)
+        return 577.0 / 576.0 - 239.0 / 144.0 * t * t;
+    if (t < 1.5)
+        return (140.0 * t * t - 379.0 * t + 239.0) / 144.0;
+    if (t < 2.5)
+        return -(24.0 * t * t - 113.0 * t + 130.0) / 144.0;
+    if (t < 3.5)
+        return (4.0 * t * t - 27.0 * t + 45.0) / 144.0;
+    if (t < 4.5)
+        return -(4.0 * t * t - 36.0 * t + 81.0) / 1152.0;
+    return 0.0;
+}
+
 static const struct {
     kernel_fn *kernel;
     double support;
@@ -86,6 +116,8 @@ static const struct {
     [MR__FILTER_HAMMING] = {kernel_hamming, 1.0},
     [MR__FILTER_BICUBIC] = {kernel_bicubic, 2.0},
     [MR__FILTER_LANCZOS] = {kernel_lanczos, 3.0},
+    [MR__FILTER_MKS2013] = {kernel_mks2013, 2.5},
+    [MR__FILTER_MKS2021] = {kernel_mks2021, 4.5},
 };
 
 /* What is common to all outputs of an axis. */

@@ -25,9 +25,10 @@ from PIL import Image, ImageOps
 PILLOW = "13.0.0"
 MODES = ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"]
 LEVELS = ["c", "avx2", "avx512vnni", "neon"]
-FILTERS = ["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
+FILTERS = ["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos", "mks2013", "mks2021"]
 RESAMPLE = [Image.Resampling.NEAREST, Image.Resampling.BOX, Image.Resampling.BILINEAR,
-            Image.Resampling.HAMMING, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS]
+            Image.Resampling.HAMMING, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS,
+            Image.Resampling.MKS2013, Image.Resampling.MKS2021]
 NONE, SHORTEST, SQUASH, LETTERBOX = range(4)
 CROP_NONE, CROP_EVEN, CROP_FLOOR = range(3)
 CHANNELS = {"1": 1, "L": 1, "LA": 2, "P": 1, "RGB": 3, "RGBA": 4, "CMYK": 4, "I;16": 2}
@@ -187,7 +188,7 @@ def random_case(rng, seed):
     elif kind == 5:
         rw, rh = min(width * 3, 300) + 1, min(height * 2, 300) + 1
     mode = rng.choice(["RGB", "RGB", "RGB"] + MODES)
-    spec = dict(resize_width=rw, resize_height=rh, filter=1 + seed % 5, colour_order=rng.randrange(2))
+    spec = dict(resize_width=rw, resize_height=rh, filter=1 + seed % 7, colour_order=rng.randrange(2))
     if rng.random() < 0.08:
         spec["filter"] = 0
     if rng.random() < 0.4:
@@ -260,6 +261,9 @@ def controls(driver):
     yield "the other pass order is noticed", differing(driver, tall[0::2])[0] > 0
     gap = [Case("RGB", 403, 305, s, resize_width=60, resize_height=44, gap=g) for s in range(3) for g in (0, 32)]
     yield "a reducing_gap is exact", differing(driver, gap[1::2])[0] == 0
+    sharp = [Case("RGB", 403, 305, 2, resize_width=120, resize_height=90, filter=FILTERS.index(f)) for f in ("mks2013", "mks2021")]
+    yield "the two of Magic Kernel Sharp are told apart", all(
+        differing(driver, [case], references=[other.reference()])[0] > 0 for case, other in (sharp, sharp[::-1]))
     got = run(driver, gap)[0]
     huge = Case("L", 4100, 4100, 1, resize_width=1, resize_height=1, gap=16)
     yield "averages of 2^24 pixels are refused", isinstance(run(driver, [huge])[0][0], int)

@@ -25,7 +25,7 @@ from PIL import Image, ImageFile
 PILLOW = "13.0.0"
 ImageFile.MAXBLOCK = 1 << 22
 LEVELS = ["c", "avx2", "avx512vnni"]
-FILTERS = ["box", "bilinear", "hamming", "bicubic", "lanczos"]
+FILTERS = ["box", "bilinear", "hamming", "bicubic", "lanczos", "mks2013", "mks2021"]
 KINDS = ["4:4:4", "4:2:2", "4:2:0", "L", "CMYK", "progressive"]
 TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
          5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,

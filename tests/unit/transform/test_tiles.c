@@ -169,7 +169,7 @@ static void test_sizes(void **state)
 {
     (void)state;
     for (uint32_t n = 1; n <= 300; n++) {
-        for (int filter = MR__FILTER_BOX; filter <= MR__FILTER_LANCZOS; filter++) {
+        for (int filter = MR__FILTER_BOX; filter <= MR__FILTER_MKS2021; filter++) {
             const uint32_t sizes[4][4] = {
                 {n, 23, 20, 11}, {19, n, 17, 21}, {41, 35, n, 9}, {35, 41, 33, n}};
 
