@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-SETS, SHRINKS, FILTERS = ("small", "web", "phone"), (2, 4, 8), ("box", "bilinear", "hamming", "bicubic", "lanczos")
+SETS, SHRINKS, FILTERS = ("small", "web", "phone"), (2, 4, 8), ("box", "bilinear", "hamming", "bicubic", "lanczos", "mks2013", "mks2021")
 TIMES, LEAST_SIDE = 5, 24
 PLAN = ("raw?resize=shortest&resize_size={s}x{s}&filter={filter}&crop=centre-floor&crop_size={s}x{s}&norm=none&rescale=1"
         "&mean=0,0,0&std=1,1,1&dtype=u8&layout=nhwc&decode={decode}")

@@ -138,12 +138,13 @@ static double engine_error(const mr__plan_spec *spec)
     return spec->engine == MR__ENGINE_FLOAT || spec->engine == MR__ENGINE_TORCH_FLOAT ? 0.001 : 0.0;
 }
 
-/* Of a smaller decode from the whole one; bench/shrink.py measures it, on noise as well. */
+/* Of a smaller decode from the whole one: bench/shrink.py measured 65 levels on noise, and 137 with
+ * the hard edges of box. */
 static double decode_error(const mr__plan_spec *spec)
 {
     if (spec->decode != MR__DECODE_FAST)
         return 0.0;
-    return spec->filter == MR__FILTER_BOX ? 137.0 : 58.0;
+    return spec->filter == MR__FILTER_BOX ? 160.0 : 80.0;
 }
 
 double mr__spec_max_error(const mr__plan_spec *spec)
