@@ -175,6 +175,22 @@ def normalise(np, plan, levels):
     return levels.transpose(2, 0, 1) if plan["layout"] == "nchw" else levels
 
 
+def smaller(lib, plan, path):
+    """The last stages of a picture that is opened anew, to be drafted."""
+    want, gap = tuple(plan["resize_size"]), plan.get("reducing_gap") or None
+    with lib.image.open(path) as image:
+        if plan["resize"] == "thumbnail":
+            image.thumbnail(want, getattr(lib.image.Resampling, plan["filter"].upper()), reducing_gap=gap)
+            levels = lib.np.asarray(into_rgb(lib, plan, image))
+        else:
+            image.draft("RGB", want)
+            image = upright(lib, plan, image)
+            levels = resize(lib, plan, image, into_rgb(lib, plan, image), resized_size(plan, image.size))
+        levels = cut(lib.np, plan, levels, image.size)
+    yield "crop", levels
+    yield "tensor", normalise(lib.np, plan, levels)
+
+
 def stages(lib, request):
     """Yields name and array of each stage, in their order."""
     plan, path, max_pixels = request["plan"], request["path"], request["max_pixels"]
@@ -187,6 +203,9 @@ def stages(lib, request):
         image = upright(lib, plan, image)
         rgb = into_rgb(lib, plan, image)
         yield "mode", np.asarray(rgb)
+        if plan.get("decode") == "draft" or plan["resize"] == "thumbnail":
+            yield from smaller(lib, plan, path)
+            return
         size = resized_size(plan, image.size)
         levels = resize(lib, plan, image, rgb, size)
         yield "resize", levels

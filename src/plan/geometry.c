@@ -5,12 +5,16 @@
  * Shortest edge (torchvision, OpenCLIP, Hugging Face): long = trunc(S * long_in / short_in).
  * Letterbox: the side that touches is exact, the other floor(side * target / side_in); the picture
  * stands at floor((target - side) / 2).
- * Masked stretch (the original pipeline): the picture is squashed, and of that only the centred
- * rectangle of max(1, trunc(side * s)) survives, s = min(W / width, H / height), all in float32.
- * Centre crop, d = size - crop >= 0: half-even(d / 2) (torchvision, timm) or floor(d / 2) (Hugging
- * Face). Smaller than the crop: padded before at floor(missing / 2) (torchvision, and Hugging
- * Face's backend of that name) or ceil(missing / 2) (Hugging Face's PIL backend).
+ * Thumbnail (Pillow): the side that touches is exact, the other that of the two whole numbers
+ * beside it, in double, that keeps the ratio better, at least 1; never enlarged. It stands as a
+ * letterbox. Masked stretch (the original pipeline): the picture is squashed, and of that only the
+ * centred rectangle of max(1, trunc(side * s)) survives, s = min(W / width, H / height), all in
+ * float32. Centre crop, d = size - crop >= 0: half-even(d / 2) (torchvision, timm) or floor(d / 2)
+ * (Hugging Face). Smaller than the crop: padded before at floor(missing / 2) (torchvision, and
+ * Hugging Face's backend of that name) or ceil(missing / 2) (Hugging Face's PIL backend).
  */
+#include <math.h>
+
 #include "plan/plan.h"
 
 /* target * other / side; fits, as target <= 2^14 and other < 2^16 */
@@ -42,6 +46,35 @@ static void crop_axis(mr__crop_rule rule, uint32_t size, uint32_t want, uint32_t
     out[2] = rule == MR__CROP_CENTRE_FLOOR ? (want - size + 1) / 2 : (want - size) / 2;
 }
 
+/* Of the whole numbers beside `side` the one for which `off` is less, the lower if they tie. */
+static uint32_t better(double side, double lower_off, double upper_off)
+{
+    double best = upper_off < lower_off ? ceil(side) : floor(side);
+
+    return best < 1.0 ? 1 : (uint32_t)best;
+}
+
+static void thumbnail_size(uint32_t w, uint32_t h, uint32_t width, uint32_t height,
+                           mr__geometry *out)
+{
+    const double aspect = (double)width / (double)height, x = (double)w, y = (double)h;
+    double side;
+
+    out->resized_width = w < width || h < height ? w : width;
+    out->resized_height = w < width || h < height ? h : height;
+    if (w >= width && h >= height)
+        return;
+    if (x / y >= aspect) {
+        side = y * aspect;
+        out->resized_width =
+            better(side, fabs(aspect - floor(side) / y), fabs(aspect - ceil(side) / y));
+    } else {
+        side = x / aspect;
+        out->resized_height = better(side, side < 1.0 ? 0.0 : fabs(aspect - x / floor(side)),
+                                     fabs(aspect - x / ceil(side)));
+    }
+}
+
 static void resized_size(const mr__plan_spec *spec, uint32_t width, uint32_t height,
                          mr__geometry *out)
 {
@@ -65,6 +98,9 @@ static void resized_size(const mr__plan_spec *spec, uint32_t width, uint32_t hei
             out->resized_width = scaled(h, width, height);
             out->resized_height = h;
         }
+        return;
+    case MR__RESIZE_THUMBNAIL:
+        thumbnail_size(w, h, width, height, out);
         return;
     case MR__RESIZE_NONE:
     default:

@@ -35,7 +35,8 @@ static mr_status resolve_sizes(mr__plan_spec *s, const char **key, mr_error *err
         s->out_height = s->resize_height;
         return MR_OK;
     }
-    if (s->resize == MR__RESIZE_LETTERBOX || s->resize == MR__RESIZE_MASKED)
+    if (s->resize == MR__RESIZE_LETTERBOX || s->resize == MR__RESIZE_MASKED ||
+        s->resize == MR__RESIZE_THUMBNAIL)
         return blame(key, "crop", err, "a letterbox has nothing to crop");
     if (!side_ok(s->crop_width) || !side_ok(s->crop_height))
         return blame(key, "crop_size", err, "sides are 1 to 16384 pixels");
@@ -44,11 +45,30 @@ static mr_status resolve_sizes(mr__plan_spec *s, const char **key, mr_error *err
     return MR_OK;
 }
 
-/* Where nothing is filtered, nothing hides what a smaller decode leaves out. */
-static void resolve_decode(mr__plan_spec *s)
+/* Image.thumbnail: of the stored picture in its own mode, with a draft if there is a gap. */
+static mr_status resolve_thumbnail(mr__plan_spec *s, const char **key, mr_error *err)
 {
-    if (s->resize == MR__RESIZE_NONE || s->filter == MR__FILTER_NEAREST)
+    if (s->colour_order != MR__RGB_LAST)
+        return blame(key, "colour", err, "a thumbnail is made before RGB: use rgb-last");
+    if (s->exif != MR__EXIF_IGNORE)
+        return blame(key, "exif", err, "a thumbnail is of the picture as it is stored: use ignore");
+    if (s->filter == MR__FILTER_NEAREST)
+        return blame(key, "filter", err, "a thumbnail by nearest is not supported");
+    if (s->decode == MR__DECODE_FAST)
+        return blame(key, "decode", err, "of a thumbnail the reducing_gap says it: use draft");
+    s->decode = s->reducing_gap > 0.0 ? MR__DECODE_DRAFT : MR__DECODE_EXACT;
+    return MR_OK;
+}
+
+static mr_status resolve_decode(mr__plan_spec *s, const char **key, mr_error *err)
+{
+    if (s->resize == MR__RESIZE_THUMBNAIL)
+        return resolve_thumbnail(s, key, err);
+    /* where nothing is filtered, nothing hides what a smaller decode leaves out */
+    if (s->resize == MR__RESIZE_NONE ||
+        (s->filter == MR__FILTER_NEAREST && s->decode == MR__DECODE_FAST))
         s->decode = MR__DECODE_EXACT;
+    return MR_OK;
 }
 
 static mr_status resolve_gap(mr__plan_spec *s, const char **key, mr_error *err)
@@ -112,11 +132,12 @@ mr_status mr__spec_resolve(mr__plan_spec *spec, const char **key, mr_error *err)
 {
     mr_status status = resolve_sizes(spec, key, err);
 
-    resolve_decode(spec);
     if (status == MR_OK)
         status = resolve_engine(spec, key, err);
     if (status == MR_OK)
         status = resolve_gap(spec, key, err);
+    if (status == MR_OK)
+        status = resolve_decode(spec, key, err);
     if (status == MR_OK)
         status = resolve_norm(spec, key, err);
     if (status != MR_OK)

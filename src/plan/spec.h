@@ -43,7 +43,8 @@ typedef enum mr__exif_rule { MR__EXIF_IGNORE = 0, MR__EXIF_APPLY = 1 } mr__exif_
 /* How far a JPEG is decoded before the resize. */
 typedef enum mr__decode_rule {
     MR__DECODE_EXACT = 0, /* to all its pixels */
-    MR__DECODE_FAST       /* to 1/2, 1/4 or 1/8 of its sides, where that leaves enough to resize */
+    MR__DECODE_FAST,      /* to 1/2, 1/4 or 1/8 of its sides, where that leaves enough to resize */
+    MR__DECODE_DRAFT /* the same as far as Pillow's Image.draft goes: not below what is asked for */
 } mr__decode_rule;
 
 typedef enum mr__resize_rule {
@@ -51,7 +52,8 @@ typedef enum mr__resize_rule {
     MR__RESIZE_SHORTEST,  /* shortest edge = width, the other truncated */
     MR__RESIZE_SQUASH,    /* exactly width x height */
     MR__RESIZE_LETTERBOX, /* keep ratio inside width x height; the rest is padding */
-    MR__RESIZE_MASKED     /* squash, and padding over all but the rectangle of a letterbox */
+    MR__RESIZE_MASKED,    /* squash, and padding over all but the rectangle of a letterbox */
+    MR__RESIZE_THUMBNAIL  /* Pillow's thumbnail: as a letterbox, but rounded, and never enlarged */
 } mr__resize_rule;
 
 typedef enum mr__crop_rule {

@@ -34,8 +34,9 @@ typedef struct field {
 NAMES(colour_names) = {"rgb-first", "rgb-last", NULL};
 NAMES(alpha_names) = {"drop", "white", NULL};
 NAMES(exif_names) = {"ignore", "apply", NULL};
-NAMES(decode_names) = {"exact", "fast", NULL};
-NAMES(resize_names) = {"none", "shortest", "squash", "letterbox", "masked-stretch", NULL};
+NAMES(decode_names) = {"exact", "fast", "draft", NULL};
+NAMES(resize_names) = {"none",           "shortest",  "squash", "letterbox",
+                       "masked-stretch", "thumbnail", NULL};
 NAMES(engine_names) = {"pillow", "float", "torch-uint8", "torch-float", NULL};
 NAMES(filter_names) = {"nearest", "box",     "bilinear", "hamming", "bicubic",
                        "lanczos", "mks2013", "mks2021",  NULL};

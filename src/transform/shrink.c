@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The largest shrink is taken that leaves at least twice the resized picture on both axes: what the
- * scaled inverse DCT does differently from an average then lies beyond what the filter lets pass.
+ * Fast: the largest shrink is taken that leaves at least twice the resized picture on both axes:
+ * what the scaled inverse DCT does differently from an average then lies beyond what the filter
+ * lets pass.
  *
  * A side that the shrink does not divide gets a last pixel that lies only partly in the picture.
  * The resize leaves the rest of it out, as Pillow's draft and resize with a box do, so that nothing
- * moves: at the end of a stored side, which in a turned picture may be the begin of an upright one.
+ * moves (a draft without a thumbnail is a picture of its own): at the end of a stored side, which
+ * in a turned picture may be the begin of an upright one.
  */
 #include "transform/shrink.h"
 
@@ -16,20 +18,68 @@ static bool leaves_enough(uint32_t side, uint32_t resized, uint32_t halved)
     return side >= (uint64_t)LEFT_TO_RESIZE * resized << halved;
 }
 
-uint32_t mr__shrink_of(const mr__plan_spec *spec, const mr__picture *picture,
-                       const mr__geometry *geometry)
+static uint32_t fast_of(const mr__orient *o, const mr__geometry *g)
 {
     uint32_t halved = MR__HALVED_MAX;
-    mr__orient o;
 
-    if (spec->decode != MR__DECODE_FAST || picture->format != MR__FORMAT_JPEG)
-        return 0;
-    mr__orient_init(&o, spec->exif == MR__EXIF_APPLY ? picture->orientation : 1, picture->width,
-                    picture->height);
-    while (halved > 0 && !(leaves_enough(o.up_width, geometry->resized_width, halved) &&
-                           leaves_enough(o.up_height, geometry->resized_height, halved)))
+    while (halved > 0 && !(leaves_enough(o->up_width, g->resized_width, halved) &&
+                           leaves_enough(o->up_height, g->resized_height, halved)))
         halved--;
     return halved;
+}
+
+/* Image.draft of the size that the plan names, or of that times the gap: whole multiples of it,
+ * rounded down to a scale that there is. The picture is taken as it is stored. */
+static uint32_t draft_of(const mr__plan_spec *spec, const mr__picture *picture)
+{
+    const double gap = spec->resize == MR__RESIZE_THUMBNAIL ? spec->reducing_gap : 1.0;
+    const uint64_t x = picture->width / (uint64_t)((double)spec->resize_width * gap);
+    const uint64_t y = picture->height / (uint64_t)((double)spec->resize_height * gap);
+    const uint64_t scale = x < y ? x : y;
+    uint32_t halved = MR__HALVED_MAX;
+
+    while (halved > 0 && scale < 1u << halved)
+        halved--;
+    return halved;
+}
+
+static uint8_t turn_of(const mr__plan_spec *spec, const mr__picture *picture)
+{
+    return spec->exif == MR__EXIF_APPLY ? picture->orientation : 1;
+}
+
+static void orient_halved(mr__orient *orient, uint32_t halved)
+{
+    mr__orient_init(orient, orient->orientation, mr__halved_side(orient->width, halved),
+                    mr__halved_side(orient->height, halved));
+}
+
+mr_status mr__shrink_plan(const mr__plan_spec *spec, const mr__picture *picture, mr__orient *orient,
+                          mr__geometry *geometry, mr__shrink *out, mr_error *err)
+{
+    const bool jpeg = picture->format == MR__FORMAT_JPEG;
+    mr__orient decoded;
+    mr_status status;
+
+    *out = (mr__shrink){.parts = true};
+    mr__orient_init(orient, turn_of(spec, picture), picture->width, picture->height);
+    if (jpeg && spec->decode == MR__DECODE_DRAFT) {
+        out->halved = draft_of(spec, picture);
+        out->parts = spec->resize == MR__RESIZE_THUMBNAIL;
+        if (!out->parts) /* a draft is a picture of its own */
+            orient_halved(orient, out->halved);
+    }
+    status = mr__plan_geometry(spec, orient->up_width, orient->up_height, geometry, err);
+    if (status != MR_OK)
+        return status;
+    if (jpeg && spec->decode == MR__DECODE_FAST)
+        out->halved = fast_of(orient, geometry);
+    decoded = *orient;
+    if (out->parts)
+        orient_halved(&decoded, out->halved);
+    out->resized = geometry->resized_width != decoded.up_width ||
+                   geometry->resized_height != decoded.up_height;
+    return MR_OK;
 }
 
 static void set_axis(mr__coeffs_key *key, uint32_t side, uint32_t halved, bool mirrored)
@@ -46,9 +96,10 @@ static void set_axis(mr__coeffs_key *key, uint32_t side, uint32_t halved, bool m
     }
 }
 
-uint32_t mr__shrink_axes(uint32_t halved, const mr__geometry *g, mr__orient *orient,
-                         mr__resize_job *resize)
+void mr__shrink_axes(const mr__shrink *shrink, const mr__geometry *g, mr__orient *orient,
+                     mr__resize_job *resize)
 {
+    const uint32_t halved = shrink->parts ? shrink->halved : 0;
     const uint8_t turn = orient->orientation;
 
     resize->h.m = g->resized_width;
@@ -61,7 +112,7 @@ uint32_t mr__shrink_axes(uint32_t halved, const mr__geometry *g, mr__orient *ori
              turn == 2 || turn == 3 || turn == 6 || turn == 7);
     set_axis(&resize->v, orient->up_height, halved,
              turn == 3 || turn == 4 || turn == 7 || turn == 8);
-    mr__orient_init(orient, turn, mr__halved_side(orient->width, halved),
-                    mr__halved_side(orient->height, halved));
-    return halved;
+    if (!shrink->resized) /* as it is, parts of pixels and all */
+        resize->h.begin = resize->h.end = resize->v.begin = resize->v.end = 0.0f;
+    orient_halved(orient, halved);
 }

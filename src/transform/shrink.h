@@ -7,15 +7,21 @@
 #include "transform/orient.h"
 #include "transform/resize.h"
 
-/* So often may the sides be halved: 0 unless the plan allows it, and of all but JPEG. */
-uint32_t mr__shrink_of(const mr__plan_spec *spec, const mr__picture *picture,
-                       const mr__geometry *geometry);
+/* What becomes of a picture before its passes. */
+typedef struct mr__shrink {
+    uint32_t halved; /* its sides, so often */
+    bool parts;      /* the geometry is that of the whole picture, of which pixels may be parts */
+    bool resized;    /* a pass has something to do */
+} mr__shrink;
 
-/*
- * Sets the axes of the resize to what `geometry` wants of a picture whose sides are halved so
- * often, and makes `orient` that of the picture as it is decoded. Returns `halved`.
- */
-uint32_t mr__shrink_axes(uint32_t halved, const mr__geometry *geometry, mr__orient *orient,
-                         mr__resize_job *resize);
+/* Where the picture goes, and how small it is decoded for that. `orient` becomes that of the
+ * picture whose geometry it is. Errors as mr__plan_geometry. */
+mr_status mr__shrink_plan(const mr__plan_spec *spec, const mr__picture *picture, mr__orient *orient,
+                          mr__geometry *geometry, mr__shrink *out, mr_error *err);
+
+/* Sets the axes of the resize to what `geometry` wants, and makes `orient` that of the picture as
+ * it is decoded. */
+void mr__shrink_axes(const mr__shrink *shrink, const mr__geometry *geometry, mr__orient *orient,
+                     mr__resize_job *resize);
 
 #endif

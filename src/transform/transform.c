@@ -122,28 +122,24 @@ static mr_status job_make(const mr__transform *t, const mr__picture *picture, jo
     const mr__plan_spec *spec = &t->spec;
     mr__geometry *g = &j->geometry;
     mr_status status;
-    uint32_t halved;
-    bool resized;
+    mr__shrink shrink;
 
     memset(j, 0, sizeof *j);
-    mr__orient_init(&j->orient, spec->exif == MR__EXIF_APPLY ? picture->orientation : 1,
-                    picture->width, picture->height);
-    status = mr__plan_geometry(spec, j->orient.up_width, j->orient.up_height, g, err);
+    status = mr__shrink_plan(spec, picture, &j->orient, g, &shrink, err);
     if (status != MR_OK)
         return status;
-    resized = g->resized_width != j->orient.up_width || g->resized_height != j->orient.up_height;
-    status = mr__colour_rules(spec, picture, resized, &j->colour, err);
+    status = mr__colour_rules(spec, picture, shrink.resized, &j->colour, err);
     if (status != MR_OK)
         return status;
-    if (spec->reducing_gap != 0.0 && resized && j->colour.wide)
+    if (spec->reducing_gap != 0.0 && shrink.resized && j->colour.wide)
         return mr__error_item(err, MR_STAGE_TRANSFORM, MR_CODE_UNSUPPORTED_VARIANT,
                               "16-bit grey with a reducing_gap before RGB");
     j->pixel_bytes = mr__mode_bytes(picture->mode);
     j->turned = j->orient.orientation != 1;
     j->resize.h.filter = j->resize.v.filter = j->colour.filter;
-    halved = mr__shrink_axes(mr__shrink_of(spec, picture, g), g, &j->orient, &j->resize);
+    mr__shrink_axes(&shrink, g, &j->orient, &j->resize);
     j->resize.channels = j->colour.channels;
-    j->reduces = mr__reduce_axes(&j->reduce, resized ? spec->reducing_gap : 0.0, &j->resize);
+    j->reduces = mr__reduce_axes(&j->reduce, shrink.resized ? spec->reducing_gap : 0.0, &j->resize);
     j->resize.engine = engine_of(spec, &j->colour);
     mr__resize_measure(&j->resize, spec->pass_order);
     j->tiles = t->tiles != NULL && takes_tiles(j);
@@ -162,7 +158,7 @@ static mr_status job_make(const mr__transform *t, const mr__picture *picture, jo
     if (j->reduces)
         mr__reduce_region(&j->reduce, &j->upright);
     j->region = mr__orient_region(&j->orient, &j->upright);
-    j->region.halved = halved;
+    j->region.halved = shrink.halved;
     place_buffers(j);
     return MR_OK;
 }

@@ -65,6 +65,22 @@ def test_the_same(photos, plan):
     assert end == {"files": 9, "same": 9, "different": 0, "not_compared": 0}
 
 
+@pytest.mark.parametrize("plan", ["letterbox:40x30?decode=draft", "letterbox:40x30?resize=thumbnail&colour=rgb-last&reducing_gap=2"])
+def test_drafts(photos, tmp_path, plan):
+    """Their reference opens the file anew; one that does not draft is noticed."""
+    names = ["rgb.jpg", "exif.jpg", "cmyk.jpg", "palette.png", "cut.jpg"]
+    _, *files, _ = map(json.loads, verify(photos, plan, *names, "--json").lines)
+    assert [(f["verdict"], f["stages"]) for f in files] == [("same", 4)] * 4 + [("same", 0)], files
+    (tmp_path / "sitecustomize.py").write_text("import PIL.JpegImagePlugin as J\nJ.JpegImageFile.draft = lambda self, mode, size: None\n")
+    done = verify(photos, plan, "rgb.jpg", "--json", expect=1, env={"PYTHONPATH": str(tmp_path)})
+    assert json.loads(done.lines[1])["stage"] == "crop"
+
+
+def test_what_fast_may_be_off_by(photos):
+    head, *files, _ = map(json.loads, verify(photos, "letterbox:40x30?decode=fast", "rgb.jpg", "palette.png", "--json").lines)
+    assert head["exact"] is False and [f["verdict"] for f in files] == ["same", "same"]
+
+
 @pytest.mark.parametrize("stage", BROKEN)
 def test_what_differs_is_named(photos, tmp_path, stage):
     (tmp_path / "sitecustomize.py").write_text(BROKEN[stage])

@@ -346,6 +346,38 @@ static void test_decode(void **state)
     mr_plan_close(&exact);
 }
 
+/* A thumbnail with a gap is drafted, said or not; it and a draft are exact. */
+static void test_draft_and_thumbnail(void **state)
+{
+    mr_plan *plan = open_plan("letterbox?resize=thumbnail&colour=rgb-last&reducing_gap=2");
+    mr_plan *same = open_plan("letterbox?resize=thumbnail&colour=rgb-last&reducing_gap=2&"
+                              "decode=draft");
+    json_t *object = json_loads(mr_plan_json(plan), 0, NULL);
+
+    (void)state;
+    assert_non_null(strstr(mr_plan_text(plan), "\ndecode=draft\nresize=thumbnail\n"));
+    assert_string_equal(mr_plan_fingerprint(plan), mr_plan_fingerprint(same));
+    assert_true(json_is_true(json_object_get(object, "exact")));
+    json_decref(object);
+    mr_plan_close(&plan);
+    mr_plan_close(&same);
+    plan = open_plan("letterbox?resize=thumbnail&colour=rgb-last&decode=draft");
+    assert_null(strstr(mr_plan_text(plan), "decode"));
+    mr_plan_close(&plan);
+    plan = open_plan("letterbox?filter=nearest&decode=draft");
+    assert_non_null(strstr(mr_plan_text(plan), "\ndecode=draft\n"));
+    mr_plan_close(&plan);
+    refuse_name("letterbox?resize=thumbnail", MR_E_INVALID, "use rgb-last");
+    refuse_name("letterbox?resize=thumbnail&colour=rgb-last&exif=apply", MR_E_INVALID,
+                "use ignore");
+    refuse_name("letterbox?resize=thumbnail&colour=rgb-last&filter=nearest", MR_E_INVALID,
+                "nearest");
+    refuse_name("letterbox?resize=thumbnail&colour=rgb-last&decode=fast", MR_E_INVALID,
+                "use draft");
+    refuse_name("letterbox?resize=thumbnail&colour=rgb-last&crop=centre-floor&crop_size=4x4",
+                MR_E_INVALID, "nothing to crop");
+}
+
 /* Of the engines of torch the one for uint8 is exact; pass orders are Pillow's alone. */
 static void test_engines_of_torch(void **state)
 {
@@ -431,6 +463,7 @@ int main(void)
         cmocka_unit_test(test_options_in_a_name),
         cmocka_unit_test(test_reducing_gap),
         cmocka_unit_test(test_decode),
+        cmocka_unit_test(test_draft_and_thumbnail),
         cmocka_unit_test(test_engines_of_torch),
         cmocka_unit_test(test_what_is_not_exact_says_so),
         cmocka_unit_test(test_json),

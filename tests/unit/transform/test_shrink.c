@@ -32,13 +32,12 @@ static mr__picture jpeg_of(uint32_t width, uint32_t height, uint8_t orientation)
 
 static uint32_t halved(const mr__plan_spec *spec, const mr__picture *p)
 {
-    const bool turned = spec->exif == MR__EXIF_APPLY && p->orientation >= 5;
     mr__geometry g;
+    mr__shrink s;
+    mr__orient o;
 
-    assert_int_equal(mr__plan_geometry(spec, turned ? p->height : p->width,
-                                       turned ? p->width : p->height, &g, NULL),
-                     MR_OK);
-    return mr__shrink_of(spec, p, &g);
+    assert_int_equal(mr__shrink_plan(spec, p, &o, &g, &s, NULL), MR_OK);
+    return s.halved;
 }
 
 /* Twice the target must be left, on both axes. */
@@ -76,6 +75,32 @@ static void a_turned_picture_is_measured_upright(void **state)
     assert_int_equal(halved(&spec, &p), 0);
 }
 
+/* Whole multiples of what is asked for, of the stored picture; a thumbnail asks for its gap times
+ * that. */
+static void a_draft_goes_as_far_as_pillow(void **state)
+{
+    static const struct {
+        uint32_t width, height, draft, thumbnail;
+    } cases[] = {{199, 9999, 0, 0}, {200, 100, 1, 0}, {399, 200, 1, 0},  {400, 200, 2, 1},
+                 {800, 399, 2, 1},  {800, 400, 3, 2}, {1600, 800, 3, 3}, {99, 49, 0, 0}};
+    const mr__plan_spec draft = spec_of("raw?resize=squash&resize_size=100x50&filter=bicubic&"
+                                        "crop=none&crop_size=0x0&decode=draft&exif=apply");
+    const mr__plan_spec thumbnail = spec_of("raw?resize=thumbnail&resize_size=100x50&crop=none&"
+                                            "filter=bicubic&crop_size=0x0&reducing_gap=2&"
+                                            "colour=rgb-last");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        mr__picture p = jpeg_of(cases[i].width, cases[i].height, 6);
+
+        assert_int_equal(halved(&draft, &p), cases[i].draft);
+        assert_int_equal(halved(&thumbnail, &p), cases[i].thumbnail);
+        p.format = MR__FORMAT_WEBP;
+        assert_int_equal(halved(&draft, &p), 0);
+        assert_int_equal(halved(&thumbnail, &p), 0);
+    }
+}
+
 /* The part of a pixel that is no picture stays out, on whichever side it came to lie. */
 static void axes(void **state)
 {
@@ -96,11 +121,12 @@ static void axes(void **state)
 
     (void)state;
     for (size_t i = 0; i < 8; i++) {
+        const mr__shrink shrink = {.halved = 3, .parts = true, .resized = true};
         mr__resize_job job = {0};
         mr__orient o;
 
         mr__orient_init(&o, cases[i].turn, 1003, 805);
-        assert_int_equal(mr__shrink_axes(3, &g, &o, &job), 3);
+        mr__shrink_axes(&shrink, &g, &o, &job);
         assert_int_equal(o.width, 126);
         assert_int_equal(o.height, 101);
         assert_int_equal(job.h.n, cases[i].turn >= 5 ? 101 : 126);
@@ -110,7 +136,7 @@ static void axes(void **state)
         assert_int_equal(job.h.from, 3);
         assert_int_equal(job.v.count, 6);
         mr__orient_init(&o, cases[i].turn, 1024, 800);
-        (void)mr__shrink_axes(3, &g, &o, &job);
+        mr__shrink_axes(&shrink, &g, &o, &job);
         assert_true(job.h.begin == 0 && job.h.end == 0 && job.v.begin == 0 && job.v.end == 0);
     }
 }
@@ -148,6 +174,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_largest_that_leaves_enough),
         cmocka_unit_test(a_turned_picture_is_measured_upright),
+        cmocka_unit_test(a_draft_goes_as_far_as_pillow),
         cmocka_unit_test(axes),
         cmocka_unit_test(region_and_memory),
     };
