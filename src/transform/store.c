@@ -12,6 +12,10 @@ void mr__store_row(const mr__store *store, const uint8_t *const rgb[3], uint32_t
     const size_t at = (size_t)y * s->out_width + x;
     float *floats = (float *)(void *)store->dst;
 
+    if (s->layout == MR_LAYOUT_NHWC && s->dtype == MR_DTYPE_U8 && store->tiles != NULL) {
+        store->tiles->join(rgb, n, store->dst + at * 3);
+        return;
+    }
     for (size_t c = 0; c < 3; c++) {
         const float *table = store->table[c];
 

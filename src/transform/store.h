@@ -5,11 +5,13 @@
 
 #include "plan/spec.h"
 #include "transform/kernels.h"
+#include "transform/tile_kernels.h"
 
 typedef struct mr__store {
     const mr__plan_spec *spec;
     const mr__kernels *kernels;
-    float table[3][256]; /* of mr__normalise_table */
+    const mr__tile_kernels *tiles; /* NULL: there are none */
+    float table[3][256];           /* of mr__normalise_table */
     uint8_t *dst;
 } mr__store;
 

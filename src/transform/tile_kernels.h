@@ -28,6 +28,7 @@
 #define MR__QUAD_ROWS    4u
 #define MR__QUAD_COLUMNS 16u /* a quad's width is a multiple of it */
 #define MR__TILE_DIGITS  16u /* bytes of the weights of four sources */
+#define MR__TILE_AHEAD   512 /* bytes of a row of pixels that are fetched before they are needed */
 
 /* Up to sixteen rows of three planes; readable up to the next multiple of 64 columns. */
 typedef struct mr__tile_rows {
@@ -44,6 +45,22 @@ typedef struct mr__tile_line {
     uint32_t groups, width;
 } mr__tile_line;
 
+/* Groups of four pixels whose sixteen bytes all lie in their row, for a kernel that reads so. */
+static inline size_t mr__tile_whole_groups(const mr__tile_rows *rows)
+{
+    return rows->width < 6 ? 0 : (rows->width - 6) / 4 + 1;
+}
+
+/* The up to five pixels of each row behind those groups, where sixteen bytes can be read. */
+typedef struct mr__tile_end {
+    uint8_t pixels[MR__TILE_ROWS][32];
+    size_t at[MR__TILE_ROWS]; /* of a row behind pixels[0] */
+    size_t groups;
+} mr__tile_end;
+
+void mr__tile_end_of(const mr__tile_rows *rows, size_t whole_groups, const size_t at[MR__TILE_ROWS],
+                     mr__tile_end *end);
+
 typedef struct mr__tile_kernels {
     const char *name;
     mr__coeffs_form form;
@@ -51,8 +68,14 @@ typedef struct mr__tile_kernels {
     /* n interleaved pixels to planes. */
     void (*split)(const uint8_t *row, size_t n, uint8_t *const planes[3]);
 
+    /* Three planes to n interleaved pixels. */
+    void (*join)(const uint8_t *const planes[3], size_t n, uint8_t *row);
+
     /* Rows to a tile, 64-byte aligned; rows that are not there are the last one again. */
     void (*load)(const mr__tile_rows *rows, uint8_t *tile);
+
+    /* The same of pixels, which planes[0] points to. NULL: split them first. */
+    void (*load_pixels)(const mr__tile_rows *rows, uint8_t *tile);
 
     /* A tile to four quads, whose channels are `plane` bytes apart. */
     void (*horizontal)(const uint8_t *tile, const mr__coeffs *coeffs, uint8_t *const quads[4],
@@ -66,6 +89,7 @@ typedef struct mr__tile_kernels {
 #if defined(__x86_64__)
 extern const mr__tile_kernels mr__tile_kernels_avx2, mr__tile_kernels_avx512;
 void mr__tile_split_avx2(const uint8_t *row, size_t n, uint8_t *const planes[3]);
+void mr__tile_join_avx2(const uint8_t *const planes[3], size_t n, uint8_t *row);
 #elif defined(__aarch64__)
 extern const mr__tile_kernels mr__tile_kernels_neon;
 #endif

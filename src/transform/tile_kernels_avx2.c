@@ -63,6 +63,41 @@ TARGET void mr__tile_split_avx2(const uint8_t *row, size_t n, uint8_t *const pla
             planes[c][i] = row[3 * i + c];
 }
 
+/* ---- planes to pixels ---- */
+
+/* Where a channel's sixteen bytes go among three times sixteen; 0x80: another channel's place. */
+static void join_order(uint8_t order[3][3][16])
+{
+    for (size_t i = 0; i < 48; i++)
+        for (size_t c = 0; c < 3; c++)
+            order[i / 16][c][i % 16] = i % 3 == c ? (uint8_t)(i / 3) : 0x80;
+}
+
+TARGET void mr__tile_join_avx2(const uint8_t *const planes[3], size_t n, uint8_t *row)
+{
+    uint8_t order[3][3][16];
+    size_t i = 0;
+
+    join_order(order);
+    for (; i + 16 <= n; i += 16) {
+        __m128i in[3];
+
+        for (size_t c = 0; c < 3; c++)
+            in[c] = _mm_loadu_si128((const void *)(planes[c] + i));
+        for (size_t k = 0; k < 3; k++) {
+            __m128i v = _mm_shuffle_epi8(in[0], _mm_loadu_si128((const void *)order[k][0]));
+
+            for (size_t c = 1; c < 3; c++)
+                v = _mm_or_si128(
+                    v, _mm_shuffle_epi8(in[c], _mm_loadu_si128((const void *)order[k][c])));
+            _mm_storeu_si128((void *)(row + 3 * i + 16 * k), v);
+        }
+    }
+    for (; i < n; i++)
+        for (size_t c = 0; c < 3; c++)
+            row[3 * i + c] = planes[c][i];
+}
+
 /* ---- rows to a tile ---- */
 
 /* Eight rows of eight 32-bit values to eight columns. */
@@ -110,6 +145,51 @@ static TARGET void load(const mr__tile_rows *rows, uint8_t *tile)
             load_eight(rows->planes[c] + x, at, tile + 64 * c);
             load_eight(rows->planes[c] + x, at + 8, tile + 64 * c + 32);
         }
+    }
+}
+
+/* Four columns of eight rows of pixels; reads 16 bytes of each row. */
+static inline __attribute__((always_inline)) TARGET void
+four_columns(const uint8_t *from, const size_t at[8], uint8_t *tile)
+{
+    const __m256i order = _mm256_broadcastsi128_si256(
+        _mm_setr_epi8(0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11, -1, -1, -1, -1));
+    __m256i v[4], pairs[4];
+
+    for (size_t j = 0; j < 4; j++)
+        v[j] = _mm256_shuffle_epi8(two_loads(from + at[j], from + at[4 + j]), order);
+    for (size_t i = 0; i < 2; i++) {
+        pairs[2 * i] = _mm256_unpacklo_epi32(v[2 * i], v[2 * i + 1]);
+        pairs[2 * i + 1] = _mm256_unpackhi_epi32(v[2 * i], v[2 * i + 1]);
+    }
+    _mm256_store_si256((void *)tile, _mm256_unpacklo_epi64(pairs[0], pairs[2]));
+    _mm256_store_si256((void *)(tile + 64), _mm256_unpackhi_epi64(pairs[0], pairs[2]));
+    _mm256_store_si256((void *)(tile + 128), _mm256_unpacklo_epi64(pairs[1], pairs[3]));
+}
+
+static TARGET void load_pixels(const mr__tile_rows *rows, uint8_t *tile)
+{
+    const size_t groups = mr__tile_whole_groups(rows);
+    mr__tile_end end;
+    size_t at[16];
+
+    for (uint32_t i = 0; i < 16; i++)
+        at[i] = (i < rows->n_rows ? i : rows->n_rows - 1) * rows->stride;
+    for (size_t g = 0; g < groups; g++) {
+        const uint8_t *from = rows->planes[0] + 12 * g;
+
+        if (g % 5 == 0) /* 60 bytes: about a line of each row */
+            for (size_t i = 0; i < 16; i++)
+                _mm_prefetch((const char *)(from + at[i] + MR__TILE_AHEAD), _MM_HINT_T0);
+        four_columns(from, at, tile + g * MR__TILE_GROUP);
+        four_columns(from, at + 8, tile + g * MR__TILE_GROUP + 32);
+    }
+    mr__tile_end_of(rows, groups, at, &end);
+    for (size_t g = 0; g < end.groups; g++) {
+        uint8_t *to = tile + (groups + g) * MR__TILE_GROUP;
+
+        four_columns(end.pixels[0] + 12 * g, end.at, to);
+        four_columns(end.pixels[0] + 12 * g, end.at + 8, to + 32);
     }
 }
 
@@ -297,7 +377,9 @@ static TARGET void floats(const mr__tile_line *line, const mr__normal *normal, f
 const mr__tile_kernels mr__tile_kernels_avx2 = {.name = "avx2",
                                                 .form = MR__COEFFS_TILE_PAIRS,
                                                 .split = mr__tile_split_avx2,
+                                                .join = mr__tile_join_avx2,
                                                 .load = load,
+                                                .load_pixels = load_pixels,
                                                 .horizontal = horizontal,
                                                 .bytes = bytes,
                                                 .floats = floats};

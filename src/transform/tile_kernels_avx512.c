@@ -65,6 +65,54 @@ static TARGET void load(const mr__tile_rows *rows, uint8_t *tile)
     }
 }
 
+/* Four columns of sixteen rows of pixels; reads 16 bytes of each row. */
+static inline __attribute__((always_inline)) TARGET void
+four_columns(const uint8_t *from, const size_t at[16], uint8_t *tile)
+{
+    const __m512i order =
+        _mm512_broadcast_i32x4(_mm_setr_epi8(0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11, -1, -1, -1, -1));
+    __m512i v[4], pairs[4];
+
+    for (size_t j = 0; j < 4; j++) {
+        /* rows j, 4 + j, 8 + j, 12 + j: loads choose the place, shuffles are what is scarce */
+        v[j] = _mm512_broadcast_i32x4(_mm_loadu_si128((const void *)(from + at[j])));
+        v[j] = _mm512_mask_broadcast_i32x4(v[j], 0x00F0,
+                                           _mm_loadu_si128((const void *)(from + at[4 + j])));
+        v[j] = _mm512_mask_broadcast_i32x4(v[j], 0x0F00,
+                                           _mm_loadu_si128((const void *)(from + at[8 + j])));
+        v[j] = _mm512_mask_broadcast_i32x4(v[j], 0xF000,
+                                           _mm_loadu_si128((const void *)(from + at[12 + j])));
+        v[j] = _mm512_shuffle_epi8(v[j], order);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        pairs[2 * i] = _mm512_unpacklo_epi32(v[2 * i], v[2 * i + 1]);
+        pairs[2 * i + 1] = _mm512_unpackhi_epi32(v[2 * i], v[2 * i + 1]);
+    }
+    _mm512_store_si512(tile, _mm512_unpacklo_epi64(pairs[0], pairs[2]));
+    _mm512_store_si512(tile + 64, _mm512_unpackhi_epi64(pairs[0], pairs[2]));
+    _mm512_store_si512(tile + 128, _mm512_unpacklo_epi64(pairs[1], pairs[3]));
+}
+
+static TARGET void load_pixels(const mr__tile_rows *rows, uint8_t *tile)
+{
+    const size_t groups = mr__tile_whole_groups(rows);
+    mr__tile_end end;
+    size_t at[16];
+
+    for (uint32_t i = 0; i < 16; i++)
+        at[i] = (i < rows->n_rows ? i : rows->n_rows - 1) * rows->stride;
+    for (size_t g = 0; g < groups; g++) {
+        if (g % 5 == 0) /* 60 bytes: about a line of each row */
+            for (size_t i = 0; i < 16; i++)
+                _mm_prefetch((const char *)(rows->planes[0] + 12 * g + at[i] + MR__TILE_AHEAD),
+                             _MM_HINT_T0);
+        four_columns(rows->planes[0] + 12 * g, at, tile + g * MR__TILE_GROUP);
+    }
+    mr__tile_end_of(rows, groups, at, &end);
+    for (size_t g = 0; g < end.groups; g++)
+        four_columns(end.pixels[0] + 12 * g, end.at, tile + (groups + g) * MR__TILE_GROUP);
+}
+
 /* ---- the dot product ---- */
 
 /* The sums of one output in each lane, by digit. */
@@ -286,7 +334,9 @@ static TARGET void floats(const mr__tile_line *line, const mr__normal *normal, f
 const mr__tile_kernels mr__tile_kernels_avx512 = {.name = "avx512vnni",
                                                   .form = MR__COEFFS_TILE_BYTES,
                                                   .split = mr__tile_split_avx2,
+                                                  .join = mr__tile_join_avx2,
                                                   .load = load,
+                                                  .load_pixels = load_pixels,
                                                   .horizontal = horizontal,
                                                   .bytes = bytes,
                                                   .floats = floats};

@@ -25,6 +25,22 @@ static void split(const uint8_t *row, size_t n, uint8_t *const planes[3])
             planes[c][i] = row[3 * i + c];
 }
 
+static void join(const uint8_t *const planes[3], size_t n, uint8_t *row)
+{
+    size_t i = 0;
+
+    for (; i + 16 <= n; i += 16) {
+        uint8x16x3_t v;
+
+        for (size_t c = 0; c < 3; c++)
+            v.val[c] = vld1q_u8(planes[c] + i);
+        vst3q_u8(row + 3 * i, v);
+    }
+    for (; i < n; i++)
+        for (size_t c = 0; c < 3; c++)
+            row[3 * i + c] = planes[c][i];
+}
+
 /* ---- rows to a tile ---- */
 
 /* Four rows of sixteen columns of one channel. */
@@ -198,6 +214,7 @@ static void floats(const mr__tile_line *line, const mr__normal *normal, float *c
 const mr__tile_kernels mr__tile_kernels_neon = {.name = "neon",
                                                 .form = MR__COEFFS_TILE_WORDS,
                                                 .split = split,
+                                                .join = join,
                                                 .load = load,
                                                 .horizontal = horizontal,
                                                 .bytes = bytes,

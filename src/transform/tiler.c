@@ -3,8 +3,8 @@
  * Strips to tiles, tiles to quads, a ring of quads to rows of output.
  *
  * Tiles and groups of four are counted from the first source that is read, so that a strip of
- * sixteen rows of the region is a tile, and is loaded from where the decoder left it. Rows that
- * come otherwise (fewer at a time, or as pixels) are gathered in planes first.
+ * sixteen rows of the region is a tile, and is loaded from where the decoder left it, planes or
+ * pixels. Rows that come fewer at a time are gathered in planes first.
  *
  * The ring is enough because groups hold `v->groups` quads and a tile is four: an output that waits
  * for row 16 t or later touches no quad before 4 t + 1 - groups. Where its table names an earlier
@@ -71,13 +71,16 @@ static uint8_t *quad(const mr__tiler *t, uint32_t index)
     return t->ring + (size_t)(index % t->job.ring_quads) * t->job.plane * 3;
 }
 
-static void take_tile(mr__tiler *t, const mr__tile_rows *rows)
+static void take_tile(mr__tiler *t, const mr__tile_rows *rows, bool pixels)
 {
     const uint32_t first = t->rows / MR__QUAD_ROWS;
     uint8_t *const quads[4] = {quad(t, first), quad(t, first + 1), quad(t, first + 2),
                                quad(t, first + 3)};
 
-    t->kernels->load(rows, t->tile);
+    if (pixels)
+        t->kernels->load_pixels(rows, t->tile);
+    else
+        t->kernels->load(rows, t->tile);
     t->kernels->horizontal(t->tile, t->h, quads, t->job.plane);
     t->rows += rows->n_rows;
 }
@@ -104,11 +107,14 @@ uint32_t mr__tiler_push(mr__tiler *tiler, const mr__strip *strip, uint32_t row, 
     mr__tile_rows rows = {.n_rows = full, .width = job->x1 - job->x0};
     uint32_t taken = 0;
 
-    if (strip->planar && tiler->waiting == 0 && there >= full) {
-        for (size_t c = 0; c < 3; c++)
-            rows.planes[c] = strip->planes[c] + row * strip->stride + x;
+    if (tiler->waiting == 0 && there >= full &&
+        (strip->planar || tiler->kernels->load_pixels != NULL)) {
+        const size_t planes = strip->planar ? 3 : 1, pixel = strip->planar ? 1 : 3;
+
+        for (size_t c = 0; c < planes; c++)
+            rows.planes[c] = strip->planes[c] + row * strip->stride + pixel * x;
         rows.stride = strip->stride;
-        take_tile(tiler, &rows);
+        take_tile(tiler, &rows, !strip->planar);
         return full;
     }
     while (taken < there && tiler->waiting < full)
@@ -118,7 +124,7 @@ uint32_t mr__tiler_push(mr__tiler *tiler, const mr__strip *strip, uint32_t row, 
     for (size_t c = 0; c < 3; c++)
         rows.planes[c] = tiler->planes + c * MR__TILE_ROWS * job->stride;
     rows.stride = job->stride;
-    take_tile(tiler, &rows);
+    take_tile(tiler, &rows, false);
     tiler->waiting = 0;
     return taken;
 }

@@ -182,6 +182,7 @@ mr_status mr__transform_open(const mr__plan_spec *spec, mr__cpu_level level, mr_
     t->tiles = mr__tile_kernels_of(level);
     t->store.spec = &t->spec;
     t->store.kernels = t->kernels;
+    t->store.tiles = t->tiles;
     mr__normalise_table(spec, t->store.table);
     t->arithmetic = mr__normalise_arithmetic(spec, t->store.table, &t->normal);
     *out = t;
