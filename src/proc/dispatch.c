@@ -22,6 +22,16 @@ static bool is_idle(const mr__worker *worker)
     return worker->state == MR__WORKER_READY && units_out(worker) == 0 && !worker->planned;
 }
 
+bool mr__pool_idles(const mr_pool *pool)
+{
+    uint32_t i;
+
+    for (i = 0; i < pool->n_workers; i++)
+        if (is_idle(&pool->workers[i]))
+            return true;
+    return false;
+}
+
 static void finish(mr__task *task, mr_item_state state, mr_code code, mr_stage stage)
 {
     task->state = state;

@@ -160,6 +160,9 @@ void mr__pool_plan_put(mr_pool *pool, uint32_t cell);
  * of it. */
 void mr__pool_end(mr_pool *pool);
 
+/* Is there a worker that has started and has nothing to do? */
+bool mr__pool_idles(const mr_pool *pool);
+
 /* Queues a task; its answer comes by ops->done. */
 void mr__pool_submit(mr_pool *pool, mr__task *task);
 

@@ -64,6 +64,15 @@ void mr__fetcher_submit(mr__entry *entry)
     mr__pool_submit(entry->stream->pool, &entry->task);
 }
 
+/* One more thread that fetches. One that cannot be started is no reason to fail: there are others.
+ * Under the lock. */
+static void add_fetcher(mr_stream *stream)
+{
+    if (mr__thread_start(&stream->fetchers[stream->n_fetchers], mr__fetcher_main, stream, NULL) ==
+        MR_OK)
+        stream->n_fetchers++;
+}
+
 bool mr__fetcher_go_remote(mr_stream *stream, mr_error *err)
 {
     uint32_t threads = stream->fetchers_grow ? MR__FETCHERS_URL : stream->n_fetchers;
@@ -82,11 +91,26 @@ bool mr__fetcher_go_remote(mr_stream *stream, mr_error *err)
         while (stream->pool->grant_owed > 0 && !stream->closing && !stream->pool->failed)
             (void)pthread_cond_wait(&stream->pool->slab_changed, &stream->pool->lock);
     }
-    /* one that cannot be started is no reason to fail: there are others */
-    if (stream->n_fetchers < threads && mr__thread_start(&stream->fetchers[stream->n_fetchers],
-                                                         mr__fetcher_main, stream, NULL) == MR_OK)
-        stream->n_fetchers++;
+    if (stream->n_fetchers < threads && stream->n_fetchers < MR__FETCHERS_FIRST)
+        add_fetcher(stream);
     return true;
+}
+
+/*
+ * With a server that is near, few fetches at once keep the workers busy, and more of them only cost
+ * processor time. So there are few at first; each that began while a worker had nothing to do
+ * brings one more, which doubles them with every round trip of a server that is far. Under the
+ * lock.
+ */
+static bool may_grow(const mr_stream *stream)
+{
+    return stream->fetchers_grow && stream->http_bytes > 0 && mr__pool_idles(stream->pool);
+}
+
+static void grow(mr_stream *stream)
+{
+    if (stream->n_fetchers < MR__FETCHERS_URL && stream->to_fetch.head && !stream->closing)
+        add_fetcher(stream);
 }
 
 static mr_status judge_size(mr__entry *entry, mr_error *err)
@@ -228,6 +252,7 @@ void *mr__fetcher_main(void *arg)
     mr_stream *stream = arg;
     mr_error err;
     mr_status s;
+    bool grows;
 
     mr__pool_lock(stream->pool);
     while (!stream->closing) {
@@ -239,9 +264,12 @@ void *mr__fetcher_main(void *arg)
             continue;
         }
         mr__task_remove(&stream->to_fetch, &entry->task);
+        grows = may_grow(stream);
         mr__pool_unlock(stream->pool);
         s = bring(entry, &err);
         mr__pool_lock(stream->pool);
+        if (grows)
+            grow(stream);
         if (s == MR_OK)
             mr__fetcher_submit(entry);
         else if (s < 0)

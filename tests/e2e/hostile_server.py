@@ -223,6 +223,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         for i in range(100000):
             self.wfile.write(b"X-%d: %s\r\n" % (i, b"y" * 100))
 
+    def at_far(self, _rest, _turn):
+        """As if it were 50 ms away."""
+        if not self.gone(0.05):
+            self.send(self.server.body)
+
     def at_garbage(self, _rest, _turn):
         self.close_connection = True
         self.wfile.write(bytes(range(256)) * 10)

@@ -227,6 +227,13 @@ def test_concurrency_is_bounded_and_connections_are_kept(server, tmp_path, threa
     assert len(server.peers) <= most
 
 
+def test_more_at_once_from_a_server_that_is_far(server, tmp_path):
+    """While the workers wait for the net, each round trip doubles what is asked at once."""
+    _, summary = ingest(tmp_path, [server.url(f"far/{i}") for i in range(500)])
+    assert summary["ok"] == 500
+    assert 16 < server.most <= 32 and len(server.peers) <= 32
+
+
 def test_too_little_memory_is_refused_with_the_figure(server, tmp_path):
     (tmp_path / "list.txt").write_text(server.url("ok") + "\n")
     args = ["preprocess", "@list.txt", "--out", "null:", "--allow-private", "--workers", 1, "--batch", 1]
