@@ -5,12 +5,14 @@
     build/venv/bin/python bench/http.py --pictures build/bench/sets/small [--rounds N] [--out FILE]
 
 Interleaved, whole processes timed: `millrace embed` of a list of paths, then of a list of URLs
-(32 at once); the ratio is the median of those of the rounds. nginx and millrace share the cores, so the ratio also pays for the server's work.
+(up to 32 at once); the ratio is the median of those of the rounds. nginx and millrace share the cores, so it also
+pays for the server's work; the ratio of millrace's own processor time an item, host and workers, does not.
 """
 import argparse
 import json
 import os
 import platform
+import resource
 import shutil
 import socket
 import statistics
@@ -31,15 +33,21 @@ http {{ access_log off; keepalive_requests 1000000; sendfile on; tcp_nopush on; 
 """
 
 
+def used():
+    own = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return own.ru_utime + own.ru_stime
+
+
 def rate(program, items, options):
-    start = time.perf_counter()
+    """Items a second, and milliseconds of processor time an item."""
+    before, start = used(), time.perf_counter()
     done = subprocess.run([str(program), *options, "--progress", "never", "--json"], stdout=subprocess.PIPE,
                           check=True)
     seconds = time.perf_counter() - start
     summary = json.loads(done.stdout.decode().splitlines()[-1])
     if summary["ok"] != items:
         raise SystemExit(f"{summary['ok']} of {items} are ok: {summary['by_code']}")
-    return items / seconds
+    return round(items / seconds, 1), round((used() - before) * 1e3 / items, 4)
 
 
 def serve(folder, pictures):
@@ -66,20 +74,23 @@ def measure(folder, args):
     server, port = serve(folder, pictures)
     (folder / "files").write_text("".join(f"{pictures / name}\n" for name in names))
     (folder / "urls").write_text("".join(f"http://127.0.0.1:{port}/{name}\n" for name in names))
-    rates = {"files": [], "urls": []}
+    rates, cpu = {"files": [], "urls": []}, {"files": [], "urls": []}
     try:
         for turn in range(args.rounds + 1):
             for kind in ("files", "urls") if turn % 2 else ("urls", "files"):
-                value = rate(args.millrace, len(names), ["embed", f"@{folder / kind}", "--out", "null:",
+                value, spent = rate(args.millrace, len(names), ["embed", f"@{folder / kind}", "--out", "null:",
                                                          "--allow-private"])
                 if turn > 0:  # the first round fills the caches
-                    rates[kind].append(round(value, 1))
+                    rates[kind].append(value)
+                    cpu[kind].append(spent)
     finally:
         server.terminate()
         server.wait()
-    median = {kind: statistics.median(values) for kind, values in rates.items()}
     return {"items": len(names), "bytes": sum((pictures / name).stat().st_size for name in names),
-            "items_per_s": rates, "median": median, "ratio": round(statistics.median(u / f for u, f in zip(rates["urls"], rates["files"])), 3)}
+            "items_per_s": rates, "median": {kind: statistics.median(values) for kind, values in rates.items()},
+            "ratio": round(statistics.median(u / f for u, f in zip(rates["urls"], rates["files"])), 3),
+            "cpu_ms_an_item": {kind: statistics.median(values) for kind, values in cpu.items()},
+            "cpu_ratio": round(statistics.median(f / u for u, f in zip(cpu["urls"], cpu["files"])), 3)}
 
 
 def main():
@@ -102,7 +113,7 @@ def main():
     if args.out:
         args.out.parent.mkdir(parents=True, exist_ok=True)
         args.out.write_text(json.dumps(result, indent=1) + "\n")
-    return 0 if result["ratio"] >= 0.9 else 1
+    return 0 if result["cpu_ratio"] >= 0.9 else 1
 
 
 if __name__ == "__main__":
