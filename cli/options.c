@@ -147,7 +147,8 @@ const struct cli_option cli_options[OPT_COUNT] = {
                    1000000,
                    "batches that may wait to be stored, as far as memory goes (default: auto)"},
     [OPT_FETCH_THREADS] = {"fetch-threads", 0, KIND_AUTO, GROUP_SPEED, WORKING, "N|auto", NULL, 1,
-                           64, "files or URLs read at once (default: auto, 2 files, up to 32 URLs)"},
+                           64,
+                           "files or URLs read at once (default: auto, 2 files, up to 32 URLs)"},
 
     [OPT_JSON] = {"json", 0, KIND_FLAG, GROUP_OUTPUT, VERB_ALL, NULL, NULL, 0, 0,
                   "the result as JSON, one object a line"},

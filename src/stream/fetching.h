@@ -6,9 +6,9 @@
 #include "fetch/fetch.h"
 #include "millrace/stream.h"
 
-#define MR__FETCHERS_URL 32  /* of a stream that names URLs, unless it was told a number: at most  \
-                              */
-#define MR__FETCHERS_FIRST 4 /* before it is known that the server is far away */
+/* Threads of a stream that names URLs, unless it was told a number. */
+#define MR__FETCHERS_URL   32 /* at most */
+#define MR__FETCHERS_FIRST 4  /* before it is known that the server is far away */
 
 /* stream.c: the limits of its fetches. */
 void mr__stream_fetch_options(const mr_stream_options *options, mr__fetch_options *out);
