@@ -44,6 +44,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return False
         except OSError:
             return True
+        finally:
+            self.connection.settimeout(None)  # what is kept may wait for its next request as long as it likes
 
     def drip(self, pieces):
         """A byte every 50 ms: what an idle limit alone does not see."""
